@@ -1,0 +1,1 @@
+"""What users write and read: types, validation, reasons; the only source of the CRDs."""

@@ -1,0 +1,1 @@
+"""I/O with AWS; the only package that imports botocore."""

@@ -1,0 +1,1 @@
+"""The operator: queue, reconcilers, sweeps, status, metrics."""

@@ -1,0 +1,1 @@
+"""I/O with Kubernetes; the only package that imports lightkube."""

@@ -1,0 +1,1 @@
+"""A local cluster and a local AWS, for trying, testing and demonstrating."""

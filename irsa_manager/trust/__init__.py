@@ -1,0 +1,1 @@
+"""Pure: ARNs, partitions and trust documents."""
