@@ -1,0 +1,59 @@
+"""What many tests stand on: a real control plane per worker, and a namespace of its own per test."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+import yaml
+
+from irsa_manager.sandbox.binaries import find
+from irsa_manager.sandbox.controlplane import ControlPlane
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """etcd, kube-apiserver and kube-controller-manager, one set per xdist worker, without AWS.
+
+    Attributes of use: url, kubeconfig (a Path), ca_pem, issuer, signing_key_file; kill(component), launch(component)
+    and wait_ready() for tests that restart a part (put it back before the test ends).
+    """
+    plane = ControlPlane(tmp_path_factory.mktemp("control-plane") / "sandbox", find())
+    asyncio.run(plane.start())
+    yield plane
+    asyncio.run(plane.stop())
+
+
+def api_client(kubeconfig: Path) -> httpx2.Client:
+    """A plain HTTP client with the server, CA and token of a kubeconfig of the sandbox."""
+    config = yaml.safe_load(kubeconfig.read_text())
+    context = ssl.create_default_context(cadata=(kubeconfig.parent / "pki" / "ca.crt").read_text())
+    return httpx2.Client(
+        base_url=config["clusters"][0]["cluster"]["server"],
+        verify=context,
+        headers={"Authorization": f"Bearer {config['users'][0]['user']['token']}"},
+        timeout=30,
+        trust_env=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def api(control_plane: ControlPlane) -> Iterator[httpx2.Client]:
+    """The administrator's HTTP client of `control_plane`: api.post("/api/v1/namespaces", json={...})."""
+    with api_client(control_plane.kubeconfig) as client:
+        yield client
+
+
+@pytest.fixture
+def namespace(api: httpx2.Client) -> Iterator[str]:
+    """A fresh namespace with a random name in `control_plane`; its deletion is asked for at the end, not awaited."""
+    name = f"test-{secrets.token_hex(5)}"
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    api.post("/api/v1/namespaces", json=body).raise_for_status()
+    yield name
+    api.delete(f"/api/v1/namespaces/{name}").raise_for_status()
