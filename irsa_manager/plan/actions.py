@@ -145,7 +145,7 @@ Action = (
 class Plan(Struct, frozen=True):
     """The ordered actions for one object. Empty: nothing to do."""
 
-    actions: tuple[Action, ...] = ()
+    actions: tuple[AwsAction | KubeAction, ...] = ()
 
     @property
     def empty(self) -> bool:

@@ -1,0 +1,121 @@
+"""The actions that bind ServiceAccounts to a role and release them. Pure.
+
+Rules, each tested:
+1. One that isn't there is created, with the label that says so; one that is there gets our annotations only.
+2. What another object holds isn't touched. What is being deleted isn't touched.
+3. Taken away is only what points to a role of ours: made by us -> deleted; found -> our annotations go.
+4. `default` is never deleted: Kubernetes would make it again, without what others have put on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from irsa_manager.api import names
+from irsa_manager.api.irsa import BoundServiceAccount
+from irsa_manager.plan.actions import CreateServiceAccount, DeleteServiceAccount, KubeAction, PatchServiceAccount
+from irsa_manager.plan.desired import DesiredServiceAccount
+from irsa_manager.plan.observed import ObservedServiceAccount
+
+Key = tuple[str, str]
+_OPTIONAL = tuple(a for a in names.BINDING_ANNOTATIONS if a != names.ANNOTATION_ROLE_ARN)
+
+
+def bind(
+    desired: Iterable[DesiredServiceAccount],
+    observed: Mapping[Key, ObservedServiceAccount],
+    before: Mapping[Key, BoundServiceAccount],
+    held: Collection[Key],
+) -> list[KubeAction]:
+    """Create or annotate what is desired. before: the status' list. held: keys that other objects hold."""
+    actions: list[KubeAction] = []
+    for wanted in desired:
+        if wanted.key in held:
+            continue
+        there = observed.get(wanted.key)
+        if there is None:
+            actions.append(
+                CreateServiceAccount(
+                    namespace=wanted.namespace,
+                    name=wanted.name,
+                    reason="not there yet",
+                    labels={**wanted.extra_labels, names.LABEL_CREATED: "true"},
+                    annotations={**wanted.extra_annotations, **wanted.annotations},
+                )
+            )
+        elif not there.deleting:
+            actions += _correct(wanted, there, before.get(wanted.key))
+    return actions
+
+
+def _correct(
+    wanted: DesiredServiceAccount, there: ObservedServiceAccount, before: BoundServiceAccount | None
+) -> list[KubeAction]:
+    annotations: dict[str, str | None] = {}
+    labels: dict[str, str | None] = {}
+    target = dict(wanted.annotations)
+    if there.made:
+        target = {**wanted.extra_annotations, **target}
+        labels.update({k: v for k, v in wanted.extra_labels.items() if there.labels.get(k) != v})
+    annotations.update({k: v for k, v in target.items() if there.annotations.get(k) != v})
+    # An annotation of the same name that a found ServiceAccount had before stays: it isn't ours.
+    ours = set(before.annotations) if before else set()
+    removable = _OPTIONAL if there.made else tuple(a for a in _OPTIONAL if a in ours)
+    annotations.update({a: None for a in removable if a in there.annotations and a not in target})
+    if not annotations and not labels:
+        return []
+    parts = [f"{k} {'missing' if k not in there.annotations else 'differed'}" for k, v in annotations.items() if v]
+    parts += [f"{k} not in the spec" for k, v in annotations.items() if v is None]
+    parts += [f"label {k} differed" for k in labels]
+    return [
+        PatchServiceAccount(
+            namespace=there.namespace,
+            name=there.name,
+            reason=", ".join(parts),
+            resource_version=there.resource_version,
+            labels=labels,
+            annotations=annotations,
+        )
+    ]
+
+
+def release(
+    keys: Iterable[Key],
+    observed: Mapping[Key, ObservedServiceAccount],
+    before: Mapping[Key, BoundServiceAccount],
+    role_arns: Collection[str],
+    reason: str,
+) -> list[KubeAction]:
+    """Take our part away from these ServiceAccounts. role_arns: of roles that are verified as this object's."""
+    actions: list[KubeAction] = []
+    for key in sorted(set(keys)):
+        there = observed.get(key)
+        if there is None or there.deleting or there.annotations.get(names.ANNOTATION_ROLE_ARN) not in role_arns:
+            continue
+        if there.made and there.name != "default":
+            actions.append(
+                DeleteServiceAccount(
+                    namespace=there.namespace,
+                    name=there.name,
+                    reason=reason,
+                    uid=there.uid,
+                    resource_version=there.resource_version,
+                )
+            )
+            continue
+        ours = {names.ANNOTATION_ROLE_ARN, *(before[key].annotations if key in before else ())}
+        actions.append(
+            PatchServiceAccount(
+                namespace=there.namespace,
+                name=there.name,
+                reason=reason,
+                resource_version=there.resource_version,
+                annotations={a: None for a in names.BINDING_ANNOTATIONS if a in ours and a in there.annotations},
+            )
+        )
+    return actions
+
+
+def optional_annotations(desired: DesiredServiceAccount) -> tuple[str, ...]:
+    """The annotations beyond the role's ARN that we set on it: what the status remembers."""
+    return tuple(a for a in _OPTIONAL if a in desired.annotations)

@@ -1,0 +1,222 @@
+"""The actions that turn the role that is into the role that should be. Pure.
+
+Order: what narrows first (boundary, trust), then policies, then what is only descriptive.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from irsa_manager.plan.actions import (
+    AttachPolicy,
+    AwsAction,
+    CreateRole,
+    DeleteInlinePolicy,
+    DeleteRole,
+    DetachPolicy,
+    PutInlinePolicy,
+    RemoveBoundary,
+    SetBoundary,
+    TagRole,
+    UntagRole,
+    UpdateRole,
+    UpdateTrust,
+)
+from irsa_manager.plan.desired import DEFAULT_SESSION_SECONDS, DesiredRole
+from irsa_manager.plan.observed import ObservedRole
+from irsa_manager.trust.arn import policy_name
+from irsa_manager.trust.document import same, subjects
+
+KEPT_POLICIES = ("AWSDenyAll", "AWSCompromisedKeyQuarantine")
+"""Managed policies (by the beginning of their names) that incident response attaches; drift repair leaves them."""
+
+
+def create(desired: DesiredRole, *, tagging: bool = True) -> list[AwsAction]:
+    """The role in as few calls as IAM allows: one, and one for each policy."""
+    why = "not there yet"
+    actions: list[AwsAction] = [
+        CreateRole(
+            role=desired.name,
+            reason=why,
+            path=desired.path,
+            trust=desired.trust,
+            description=desired.description,
+            max_session_seconds=desired.max_session_seconds,
+            boundary=desired.boundary if desired.boundary is not None else desired.fresh_boundary,
+            tags={**desired.tags, **desired.own_tags} if tagging else {},
+        )
+    ]
+    actions += [AttachPolicy(role=desired.name, reason="not attached", policy_arn=p) for p in desired.policies]
+    actions += [
+        PutInlinePolicy(role=desired.name, reason=why, name=name, document=document)
+        for name, document in desired.inline.items()
+    ]
+    return actions
+
+
+def update(
+    desired: DesiredRole,
+    observed: ObservedRole,
+    *,
+    managed_before: tuple[str, ...] = (),
+    inline_before: tuple[str, ...] = (),
+    quota: int = 10,
+    tagging: bool = True,
+) -> list[AwsAction]:
+    """What makes an existing role of ours right. Attributes that aren't known are left alone.
+
+    managed_before: attributes that the spec had set (status.role.managed); those it no longer sets are taken back.
+    inline_before: inline policies that we had put. quota: managed policies that a role may have.
+    """
+    before = set(managed_before) - set(desired.managed)
+    return [
+        *_boundary(desired, observed, "permissionsBoundary" in before),
+        *_trust(desired, observed),
+        *_policies(desired, observed, quota),
+        *_inline(desired, observed, inline_before),
+        *_attributes(desired, observed, before),
+        *(_tags(desired, observed, before) if tagging else ()),
+    ]
+
+
+def _boundary(desired: DesiredRole, observed: ObservedRole, taken_out: bool) -> list[AwsAction]:
+    if observed.boundary is None:
+        return []
+    wanted = desired.boundary
+    if wanted is None and taken_out:
+        wanted = desired.fresh_boundary
+    if wanted is None or wanted == observed.boundary:
+        return []
+    if not wanted:
+        return [RemoveBoundary(role=desired.name, reason="permissionsBoundary was taken out of the spec")]
+    was = policy_name(observed.boundary) if observed.boundary else "none"
+    return [SetBoundary(role=desired.name, reason=f"permissions boundary was {was}", boundary=wanted)]
+
+
+def _trust(desired: DesiredRole, observed: ObservedRole) -> list[AwsAction]:
+    if observed.trust is None or same(desired.trust, observed.trust):
+        return []
+    return [UpdateTrust(role=desired.name, reason=trust_difference(desired.trust, observed.trust), trust=desired.trust)]
+
+
+def trust_difference(desired: Any, observed: Any) -> str:
+    """What differs between two trust documents, for people: subjects first, since they are what counts."""
+    wanted, found = subjects(desired), subjects(observed)
+    parts = [f"subject {_short(s)} missing" for _, s in sorted(wanted - found)]
+    parts += [f"subject {_short(s)} too many" for _, s in sorted(found - wanted)]
+    if not parts:
+        return "trust differed: conditions, principals or the mark"
+    more = f" and {len(parts) - 3} more" if len(parts) > 3 else ""
+    return "trust differed: " + ", ".join(parts[:3]) + more
+
+
+def _short(subject: str) -> str:
+    return subject.removeprefix("system:serviceaccount:").replace(":", "/")
+
+
+def foreign_kept(policy_arn: str) -> bool:
+    """Whether an attached policy is one that incident response attaches and drift repair leaves."""
+    name = policy_arn.rpartition("/")[2]
+    return policy_arn.split(":")[4] == "aws" and name.startswith(KEPT_POLICIES)
+
+
+def _policies(desired: DesiredRole, observed: ObservedRole, quota: int) -> list[AwsAction]:
+    if observed.attached is None:
+        return []
+    attached = set(observed.attached)
+    attach: list[AwsAction] = [
+        AttachPolicy(role=desired.name, reason="not attached", policy_arn=p)
+        for p in desired.policies
+        if p not in attached
+    ]
+    detach: list[AwsAction] = [
+        DetachPolicy(role=desired.name, reason="not in the spec", policy_arn=p)
+        for p in sorted(attached - set(desired.policies))
+        if not foreign_kept(p)
+    ]
+    # New before old, so that a pod never stands without both; unless the role is full, where the old must go first.
+    return [*attach, *detach] if len(attached) + len(attach) <= quota else [*detach, *attach]
+
+
+def _inline(desired: DesiredRole, observed: ObservedRole, inline_before: tuple[str, ...]) -> list[AwsAction]:
+    if observed.inline is None:
+        return []
+    # IAM matches the names of inline policies ignoring case and keeps the first spelling.
+    found = {name.lower(): (name, document) for name, document in observed.inline.items()}
+    actions: list[AwsAction] = []
+    for name, document in desired.inline.items():
+        there = found.get(name.lower())
+        if there is None or not same(there[1], document):
+            reason = "not there yet" if there is None else "document differed"
+            actions.append(PutInlinePolicy(role=desired.name, reason=reason, name=name, document=document))
+    wanted = {name.lower() for name in desired.inline}
+    actions += [
+        DeleteInlinePolicy(role=desired.name, reason="not in the spec any more", name=found[name.lower()][0])
+        for name in inline_before
+        if name.lower() in found and name.lower() not in wanted
+    ]
+    return actions
+
+
+def foreign_inline(desired: DesiredRole, observed: ObservedRole, inline_before: tuple[str, ...]) -> tuple[str, ...]:
+    """Inline policies that somebody else put on the role: kept and reported."""
+    ours = {name.lower() for name in (*desired.inline, *inline_before)}
+    return tuple(sorted(name for name in observed.inline or {} if name.lower() not in ours))
+
+
+def _attributes(desired: DesiredRole, observed: ObservedRole, taken_out: set[str]) -> list[AwsAction]:
+    description = desired.description if "description" in {*desired.managed, *taken_out} else None
+    seconds = desired.max_session_seconds
+    if seconds is None and "maxSessionDurationSeconds" in taken_out:
+        seconds = DEFAULT_SESSION_SECONDS
+    if description == observed.description or observed.description is None:
+        description = None
+    if seconds == observed.max_session_seconds or observed.max_session_seconds is None:
+        seconds = None
+    if description is None and seconds is None:
+        return []
+    parts = [*(["description"] if description is not None else []), *(["session duration"] if seconds else [])]
+    return [
+        UpdateRole(
+            role=desired.name,
+            reason=f"{' and '.join(parts)} differed",
+            description=description,
+            max_session_seconds=seconds,
+        )
+    ]
+
+
+def _tags(desired: DesiredRole, observed: ObservedRole, taken_out: set[str]) -> list[AwsAction]:
+    if observed.tags is None:
+        return []
+    wanted = {**desired.tags, **desired.own_tags}
+    # To IAM a role's tag keys are one key whatever their case.
+    found = {key.lower(): (key, value) for key, value in observed.tags.items()}
+    actions: list[AwsAction] = []
+    differing = {k: v for k, v in wanted.items() if found.get(k.lower(), ("", None))[1] != v}
+    if differing:
+        reason = "tags differed: " + ", ".join(sorted(differing))
+        actions.append(TagRole(role=desired.name, reason=reason, tags=differing))
+    kept = {key.lower() for key in wanted}
+    gone = [key.removeprefix("tags/") for key in taken_out if key.startswith("tags/")]
+    keys = tuple(sorted(found[k.lower()][0] for k in gone if k.lower() in found and k.lower() not in kept))
+    if keys:
+        actions.append(UntagRole(role=desired.name, reason="taken out of the spec", keys=keys))
+    return actions
+
+
+def disarm(observed: ObservedRole, trust: dict[str, Any], reason: str) -> list[AwsAction]:
+    """Let nobody in any more, before anything else goes: a token outlives its ServiceAccount."""
+    if observed.trust is not None and same(observed.trust, trust):
+        return []
+    return [UpdateTrust(role=observed.name, reason=reason, trust=trust)]
+
+
+def remove(observed: ObservedRole, reason: str) -> list[AwsAction]:
+    """Everything off the role, then the role (IAM User Guide, "Delete roles or instance profiles")."""
+    name = observed.name
+    actions: list[AwsAction] = [
+        DetachPolicy(role=name, reason=reason, policy_arn=p) for p in sorted(observed.attached or ())
+    ]
+    actions += [DeleteInlinePolicy(role=name, reason=reason, name=n) for n in sorted(observed.inline or {})]
+    return [*actions, DeleteRole(role=name, reason=reason)]

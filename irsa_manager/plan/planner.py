@@ -1,0 +1,206 @@
+"""From an object and what was looked at to a plan. Pure: the one path that every command and the controller walk.
+
+Order of a plan: role (narrowing first), ServiceAccounts bound, ServiceAccounts released after their subjects have
+left the trust, old roles of a rename last. Of a deletion: every role lets nobody in, ServiceAccounts go, roles go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import UNSET, Struct, field
+
+from irsa_manager.api import names
+from irsa_manager.api.irsa import IRSA, BoundServiceAccount, IRSASpec
+from irsa_manager.plan import diff_accounts, diff_role
+from irsa_manager.plan.actions import AwsAction, KubeAction, Plan
+from irsa_manager.plan.desired import Desired, desire, disarmed
+from irsa_manager.plan.facts import Situation
+from irsa_manager.plan.mark import Whose
+from irsa_manager.plan.observed import ObservedRole
+from irsa_manager.plan.ownership import trusted_managed, whose
+from irsa_manager.trust import arn
+
+
+class Problem(Struct, frozen=True):
+    """Why something isn't as it should be: a reason of the catalogue and what its message needs."""
+
+    code: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class Decision(Struct, frozen=True):
+    """What to do for an object, and what can't be done.
+
+    desired: None for a deletion. role: the object's own role as observed, None where it is still to be made.
+    role_problem, accounts_problem: what the conditions RoleReady and ServiceAccountsReady must say; with a
+    role_problem nothing is written for the object. old_roles: of a rename, that the plan takes away.
+    bound: the ServiceAccounts that are bound once the plan is carried out.
+    """
+
+    plan: Plan
+    desired: Desired | None = None
+    role: ObservedRole | None = None
+    role_problem: Problem | None = None
+    accounts_problem: Problem | None = None
+    old_roles: tuple[ObservedRole, ...] = ()
+    bound: tuple[BoundServiceAccount, ...] = ()
+    foreign_inline: tuple[str, ...] = ()
+
+
+def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True) -> Decision:
+    """The plan that makes a living object true. The spec must be complete (see incomplete)."""
+    spec = irsa.spec
+    assert spec is not UNSET  # noqa: S101  (incomplete() was asked first)
+    owner, facts = irsa.key, situation.facts
+    observed = situation.roles.get(spec.iam_role.name.lower())
+    verdict = Whose.MINE if observed is None else whose(observed, owner, facts.account, situation.keys, irsa.status)
+    desired = desire(spec, owner, situation, observed.path if observed else None)
+    if observed is not None and verdict is not Whose.MINE:
+        problem = _not_mine(observed, verdict, irsa, situation)
+        return Decision(plan=Plan(), desired=desired, role=observed, role_problem=problem, bound=_still_bound(irsa))
+    before = {(b.namespace, b.name): b for b in irsa.status.service_accounts}
+    inline_before = irsa.status.role.inline_policies
+    actions: list[AwsAction | KubeAction] = []
+    if observed is None:
+        actions += diff_role.create(desired.role, tagging=tagging)
+    else:
+        actions += diff_role.update(
+            desired.role,
+            observed,
+            managed_before=trusted_managed(irsa.status, owner, facts.account, situation.keys),
+            inline_before=inline_before,
+            quota=facts.policy_quota,
+            tagging=tagging,
+        )
+    old = _old_roles(irsa, situation)
+    held = situation.holders
+    actions += diff_accounts.bind(desired.service_accounts, situation.service_accounts, before, held)
+    wanted = {account.key for account in desired.service_accounts}
+    arns = {desired.role.arn, *(role.arn for role in old)}
+    leaving = _released(before, situation, arns) - wanted - held.keys()
+    for role in old:
+        actions += diff_role.disarm(role, disarmed(role.name, owner, situation), "the role was renamed")
+    actions += diff_accounts.release(
+        leaving, situation.service_accounts, before, arns, "no longer among the object's ServiceAccounts"
+    )
+    for role in old:
+        actions += diff_role.remove(role, f"renamed to {desired.role.name}")
+    return Decision(
+        plan=Plan(tuple(actions)),
+        desired=desired,
+        role=observed,
+        accounts_problem=_accounts_problem(desired, situation),
+        old_roles=old,
+        bound=_bound(desired, situation),
+        foreign_inline=diff_role.foreign_inline(desired.role, observed, inline_before) if observed else (),
+    )
+
+
+def incomplete(spec: IRSASpec | Any) -> str:
+    """What a stored object lacks that upstream's CRD let through; "" where nothing is missing."""
+    if spec is UNSET:
+        return "spec"
+    if not spec.iam_role.name:
+        return "spec.iamRole.name"
+    if not spec.service_account.name:
+        return "spec.serviceAccount.name"
+    if not spec.service_account.namespaces and spec.service_account.namespace_selector is UNSET:
+        return "spec.serviceAccount.namespaces"
+    return ""
+
+
+def _not_mine(observed: ObservedRole, verdict: Whose, irsa: IRSA, situation: Situation) -> Problem:
+    facts = situation.facts
+    role = {"role": observed.name, "account": facts.account}
+    if verdict is Whose.CLUSTER:
+        holder = (observed.tags or {}).get(names.TAG_OWNER, "")
+        namespace = irsa.metadata.namespace
+        # To a tenant another namespace's objects aren't named.
+        seen = holder and namespace in {facts.operator_namespace, holder.partition("/")[0]}
+        return Problem("Conflict", {**role, "holder": f"IRSA {holder}" if seen else "another object of this cluster"})
+    tags = ", ".join(f"{k}={v}" for k, v in sorted((observed.tags or {}).items())[:3])
+    return Problem("RoleExists", {**role, "created": observed.created or "at an unknown time", "tags": tags or "none"})
+
+
+def _still_bound(irsa: IRSA) -> tuple[BoundServiceAccount, ...]:
+    return irsa.status.service_accounts
+
+
+def _old_roles(irsa: IRSA, situation: Situation) -> tuple[ObservedRole, ...]:
+    """Roles of this object under other names: those that its status names and whose marks say so."""
+    spec = irsa.spec
+    current = spec.iam_role.name.lower() if spec is not UNSET else ""
+    candidates = [irsa.status.role.name, *(r.name for r in irsa.status.retired_roles)]
+    found = []
+    for name in dict.fromkeys(n.lower() for n in candidates if n):
+        role = situation.roles.get(name)
+        if name == current or role is None:
+            continue
+        if whose(role, irsa.key, situation.facts.account, situation.keys, irsa.status) is Whose.MINE:
+            found.append(role)
+    return tuple(found)
+
+
+def _released(before: Iterable[tuple[str, str]], situation: Situation, arns: Iterable[str]) -> set[tuple[str, str]]:
+    """ServiceAccounts that may have to be released: the status' list, and those of ours that point to our roles."""
+    pointing = set(arns)
+    made = {
+        key
+        for key, account in situation.service_accounts.items()
+        if account.made and account.annotations.get(names.ANNOTATION_ROLE_ARN) in pointing
+    }
+    return set(before) | made
+
+
+def _accounts_problem(desired: Desired, situation: Situation) -> Problem | None:
+    held = [a for a in desired.service_accounts if a.key in situation.holders]
+    others = len(desired.service_accounts) - len(held)
+    if held:
+        account = f"{held[0].namespace}/{held[0].name}"
+        return Problem("Conflict", {"service_account": account, "count": len(held), "bound": others})
+    if desired.reach.missing:
+        missing = ", ".join(desired.reach.missing)
+        return Problem("NamespaceNotFound", {"namespaces": missing, "bound": others})
+    return None
+
+
+def _bound(desired: Desired, situation: Situation) -> tuple[BoundServiceAccount, ...]:
+    bound = []
+    for account in desired.service_accounts:
+        there = situation.service_accounts.get(account.key)
+        if account.key in situation.holders or (there is not None and there.deleting):
+            continue
+        origin = "Created" if there is None or there.made else "Found"
+        annotations = () if origin == "Created" else diff_accounts.optional_annotations(account)
+        bound.append(BoundServiceAccount(account.namespace, account.name, origin, annotations))
+    return tuple(bound)
+
+
+def decide_deletion(irsa: IRSA, situation: Situation) -> Decision:
+    """The plan that removes what an object made. With cleanup: false nothing is done: all stays as it is."""
+    spec, owner, facts = irsa.spec, irsa.key, situation.facts
+    if spec is UNSET or not spec.cleanup:
+        return Decision(plan=Plan())
+    candidates = [spec.iam_role.name, irsa.status.role.name, *(r.name for r in irsa.status.retired_roles)]
+    roles = []
+    for name in dict.fromkeys(n.lower() for n in candidates if n):
+        role = situation.roles.get(name)
+        if role and whose(role, owner, facts.account, situation.keys, irsa.status) is Whose.MINE:
+            roles.append(role)
+    # Where the role is gone already its ServiceAccounts still point to it: the name in the spec tells to what.
+    arns = {role.arn for role in roles}
+    if spec.iam_role.name and spec.iam_role.name.lower() not in situation.roles:
+        path = spec.iam_role.path if spec.iam_role.path is not UNSET else facts.role_defaults.path
+        arns.add(arn.role_arn(facts.partition, facts.account, path, spec.iam_role.name))
+    why = "the object is being deleted"
+    actions: list[AwsAction | KubeAction] = []
+    for role in roles:
+        actions += diff_role.disarm(role, disarmed(role.name, owner, situation), why)
+    before = {(b.namespace, b.name): b for b in irsa.status.service_accounts}
+    leaving = _released(before, situation, arns) - situation.holders.keys()
+    actions += diff_accounts.release(leaving, situation.service_accounts, before, arns, why)
+    for role in roles:
+        actions += diff_role.remove(role, why)
+    return Decision(plan=Plan(tuple(actions)), old_roles=tuple(roles))
