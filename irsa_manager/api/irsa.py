@@ -120,11 +120,15 @@ class Record(Struct, omit_defaults=True, frozen=True):
 
 
 class BoundServiceAccount(Struct, omit_defaults=True, frozen=True, order=True):
-    """A ServiceAccount bound to the role. origin: Created (by this manager) or Found."""
+    """A ServiceAccount bound to the role. origin: Created (by this manager) or Found.
+
+    annotations: those that were set on it, so that they can be taken away again.
+    """
 
     namespace: str = ""
     name: str = ""
     origin: str = ""
+    annotations: tuple[str, ...] = ()
 
 
 class IRSAStatus(Struct, rename="camel", omit_defaults=True, frozen=True):

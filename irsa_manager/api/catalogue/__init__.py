@@ -1,0 +1,1 @@
+"""The catalogue's entries, by who meets them first."""

@@ -1,0 +1,229 @@
+"""Reasons of an IRSA that concern its role in IAM, or all of the object.
+
+Causes: IAM API reference, "Errors" of the operation named in each; IAM User Guide, "IAM and AWS STS quotas".
+"""
+
+from typing import Final
+
+from irsa_manager.api.reason import Reason
+
+REASONS: Final = (
+    Reason(
+        code="IRSAReady",
+        kinds=("Ready", "RoleReady", "ServiceAccountsReady"),
+        severity="normal",
+        summary="Role, trust policy, policies and ServiceAccounts are as the object asks.",
+        meaning=(
+            "Everything that the object asks for was written to IAM and to the cluster, or found there. Pods that "
+            "start now under a bound ServiceAccount get credentials of the role. STS may refuse a role for about ten "
+            "seconds after it was made; the message says so for the first fifteen."
+        ),
+        what="Role {role} ({account}) trusts {service_accounts:ServiceAccount}; {policies:policy} attached. "
+        "Issuer from {source}.",
+    ),
+    Reason(
+        code="Progressing",
+        kinds=("Ready", "RoleReady", "ServiceAccountsReady"),
+        severity="normal",
+        summary="The present generation of the object is being applied.",
+        meaning=(
+            "The object was made, changed or deleted, and the controller hasn't finished. This lasts a few seconds; "
+            "longer only while AWS or the API server asks for patience, which the other conditions then say."
+        ),
+        steps=("Wait. If nothing changes for a minute, look whether the controller runs and holds its Lease.",),
+        what="Generation {generation} is being applied.",
+    ),
+    Reason(
+        code="Suspended",
+        kinds=("Ready", "event"),
+        severity="normal",
+        summary="spec.suspend is true: nothing is written for this object, drift isn't repaired.",
+        meaning=(
+            "An author set spec.suspend. Role and ServiceAccounts stay as they are and pods keep working, but changes "
+            "to the object, and changes made behind its back, have no effect. A deletion waits as well."
+        ),
+        steps=("Set spec.suspend to false to go on.",),
+        what="Suspended; {last_ready}.",
+        left="Nothing is written, drift isn't repaired, a deletion waits.",
+        next="Set spec.suspend: false to go on.",
+    ),
+    Reason(
+        code="RoleExists",
+        kinds=("Ready", "RoleReady", "Stalled", "event"),
+        stalled=True,
+        summary="A role of that name exists and wasn't made for this object.",
+        meaning=(
+            "Role names are unique in an account, whatever their path and case. The role doesn't carry the mark that "
+            "this manager puts on the roles it makes, so it belongs to somebody else: to a person, Terraform, another "
+            "cluster. It is neither changed nor bound, since that would take it away from its owner."
+        ),
+        steps=(
+            "Choose another spec.iamRole.name.",
+            "Or delete the role, if you know that nothing uses it: `aws iam get-role --role-name ROLE` shows when it "
+            "was made and last used. The object then goes on by itself.",
+        ),
+        what="Role {role} exists in {account} and wasn't made by this object ({evidence}).",
+        left="It was left untouched and no ServiceAccount annotated.",
+        next="Choose another iamRole.name, or delete that role if nothing uses it.",
+    ),
+    Reason(
+        code="Conflict",
+        kinds=("Ready", "RoleReady", "ServiceAccountsReady", "Stalled", "event"),
+        stalled=True,
+        summary="Another IRSA holds the same role or the same ServiceAccount.",
+        meaning=(
+            "A role belongs to one IRSA, and a ServiceAccount can name one role only. Who holds it keeps it: first "
+            "whose mark the role bears, then the older object. Nothing was written for the other one. An object of "
+            "another namespace isn't named to whoever may not read it."
+        ),
+        steps=(
+            "Rename the role or the ServiceAccount in one of the two objects.",
+            "Or add this ServiceAccount to the other object: spec.serviceAccount.additionalNames, or its namespace to "
+            "spec.serviceAccount.namespaces.",
+        ),
+        what="{thing} is held by {holder}.",
+        left="Nothing was written for this object.",
+        next="Rename one of the two, or add this ServiceAccount to the other object (additionalNames, namespaces).",
+    ),
+    Reason(
+        code="OwnershipUnknown",
+        kinds=("Ready", "RoleReady", "Stalled", "event"),
+        stalled=True,
+        summary="The role exists, and whether this manager made it can't be seen.",
+        meaning=(
+            "The mark that says whose a role is can only be read with iam:GetRole or "
+            "iam:GetAccountAuthorizationDetails. The manager may do neither, or the Secret with the key that its "
+            "marks are checked with is gone. To be safe the role is treated as somebody else's."
+        ),
+        steps=(
+            "Grant the manager iam:GetRole (better still iam:GetAccountAuthorizationDetails).",
+            "Or restore Secret irsa-manager-mark in the operator's namespace from your backup.",
+            "Or choose another spec.iamRole.name.",
+        ),
+        what="Role {role} exists in {account}; whether we made it can't be seen: {cause}.",
+        left="It was left untouched and no ServiceAccount annotated.",
+        next="Grant iam:GetRole or restore Secret irsa-manager-mark; or choose another iamRole.name.",
+    ),
+    Reason(
+        code="PolicyNotFound",
+        kinds=("Ready", "RoleReady", "Stalled", "event", "command"),
+        stalled=True,
+        summary="A policy that the object names doesn't exist.",
+        meaning=(
+            "IAM knows no policy of that ARN in this partition, or it can't be attached. A bare name in "
+            "spec.iamPolicies means a policy of AWS; one of your own account is written customer/NAME, or "
+            "customer/PATH/NAME. The same goes for spec.iamRole.permissionsBoundary."
+        ),
+        steps=(
+            "Check the spelling; names are case-sensitive: `aws iam list-policies --query 'Policies[].Arn'`.",
+            "For a policy of your own account write customer/NAME or its full ARN.",
+        ),
+        what="Policy {policy} doesn't exist or can't be attached.",
+        left="The other policies are in place.",
+        next="Check its spelling and case; a policy of your own account is written customer/[PATH/]NAME.",
+    ),
+    Reason(
+        code="MalformedDocument",
+        kinds=("Ready", "RoleReady", "Stalled", "event", "command"),
+        stalled=True,
+        summary="IAM refuses a policy document.",
+        meaning=(
+            "IAM's grammar of policies is stricter than JSON. The message carries IAM's own words. For the trust "
+            "policy the cause is in spec.trust, or an OIDC provider of that name can't be named; for an inline policy "
+            "in the document itself. What was in force before still is."
+        ),
+        steps=(
+            "Read IAM's text; it names the element.",
+            "`aws accessanalyzer validate-policy --policy-type IDENTITY_POLICY --policy-document FILE` says more.",
+        ),
+        what="IAM refuses {document} of role {role}: {error}",
+        left="What was in force before still is.",
+        next="Mend the document in the object.",
+    ),
+    Reason(
+        code="QuotaExceeded",
+        kinds=("Ready", "RoleReady", "Stalled", "event", "command"),
+        stalled=True,
+        summary="A quota of the AWS account is used up.",
+        meaning=(
+            "IAM limits roles per account, managed policies per role, and the characters of all inline policies of a "
+            "role together (10,240, which can't be raised). The message carries the number in force. What fitted is "
+            "in place."
+        ),
+        steps=(
+            "Policies per role: merge some into one, or move one to spec.inlinePolicies.",
+            "Else raise the quota in Service Quotas (IAM's quotas are found in us-east-1).",
+        ),
+        what="Role {role}: {quota}.",
+        left="What fitted is in place.",
+        next="Ask for less, or raise the quota in Service Quotas.",
+    ),
+    Reason(
+        code="TrustTooLarge",
+        kinds=("Ready", "RoleReady", "Stalled", "event", "command"),
+        stalled=True,
+        summary="The trust policy is longer than the account's quota.",
+        meaning=(
+            "Each ServiceAccount, a name in a namespace, is one line of the role's trust policy, whose length AWS "
+            "limits to 2,048 characters at first and up to 8,192 on request. Subjects are listed in one statement "
+            "already. IAM's own count decides; it differs a little from the document's length."
+        ),
+        steps=(
+            "Raise the quota `Role trust policy length` in Service Quotas (us-east-1).",
+            "Or split the object in two, each with a role of its own.",
+            "Or set spec.trust.subjectMatch: Pattern, and read what that opens: whoever may create a namespace that "
+            "matches gets the role.",
+        ),
+        what="The trust policy of role {role} needs about {size} characters for {subjects:subject}; the limit is "
+        "{limit}.",
+        left="The previous trust policy is in force.",
+        next="Raise the quota, split the object, or set trust.subjectMatch: Pattern.",
+    ),
+    Reason(
+        code="RoleInUse",
+        kinds=("Ready", "RoleReady", "Stalled", "event", "command"),
+        stalled=True,
+        summary="IAM doesn't delete the role: something still holds it.",
+        meaning=(
+            "Usually an instance profile that somebody put the role in. All that the manager attached is detached "
+            "already and nobody can assume the role as a web identity any more. The finalizer stays, so that the "
+            "role isn't forgotten."
+        ),
+        steps=(
+            "`aws iam remove-role-from-instance-profile --instance-profile-name PROFILE --role-name ROLE`.",
+            "Or set spec.cleanup to false on the object being deleted: the role then stays and the object goes.",
+        ),
+        what="Role {role} wasn't deleted: it is held by {holder}.",
+        left="Everything of ours was detached; the finalizer stays.",
+        next="Take the role out of it, or set cleanup: false.",
+    ),
+    Reason(
+        code="IRSAFailedRoleUpdate",
+        kinds=("Ready", "RoleReady", "event", "command"),
+        summary="Writing the role failed for a reason that has no name of its own.",
+        meaning="The message carries AWS's own text and the id of its request. It is tried again, ever more slowly.",
+        steps=(
+            "Read AWS's text.",
+            "With the request id AWS support, and CloudTrail, find the call.",
+        ),
+        what="Role {role} couldn't be brought up to date: {error}",
+        left="What was in force before still is.",
+        next="Next try {next_try}.",
+    ),
+    Reason(
+        code="IRSAFailedDeletingResources",
+        kinds=("Ready", "RoleReady", "ServiceAccountsReady", "event"),
+        summary="Cleaning up failed for a reason that has no name of its own.",
+        meaning=(
+            "Something that has to go (a ServiceAccount, a policy of the role, the role itself) couldn't be removed. "
+            "It is tried again, ever more slowly; the finalizer stays until it is true that nothing is left."
+        ),
+        steps=(
+            "Read the text: it is AWS's or the API server's own.",
+            "If the role should stay, set spec.cleanup to false; that works on an object being deleted, too.",
+        ),
+        what="{thing} couldn't be removed: {error}",
+        left="The finalizer stays; everything else of ours that could go is gone.",
+        next="Next try {next_try}; or set cleanup: false to leave the rest as it is.",
+    ),
+)
