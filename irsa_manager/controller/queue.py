@@ -72,19 +72,12 @@ class WorkQueue(Generic[K]):
         """
         if self._shut:
             return
-        self._due.pop(key, None)
-        if key in self._processing:
-            self._again[key] = min(priority, self._again.get(key, priority))
-            return
-        if priority is Priority.HIGH:
-            since = self._ready[Priority.LOW].pop(key, None)
-            self._ready[Priority.HIGH].setdefault(key, self._clock() if since is None else since)
-        elif key not in self._ready[Priority.HIGH]:
-            self._ready[Priority.LOW].setdefault(key, self._clock())
-        self._wake.set()
+        self._promote()
+        due = self._due.pop(key, None)
+        self._enter(key, priority if due is None else min(priority, due[1]), self._clock())
 
     def add_after(self, key: K, seconds: float, priority: Priority = HIGH) -> None:
-        """Work on it in `seconds` at the latest: a key that is ready already stays so; the shorter of two delays counts.
+        """Work on it in `seconds` at the latest: a key that is ready already stays so; of two delays the shorter one.
 
         A delay that is given while the key is worked on counts from now. The higher of two priorities is kept.
         """
@@ -93,6 +86,7 @@ class WorkQueue(Generic[K]):
         if seconds <= 0:
             self.add(key, priority)
             return
+        self._promote()
         if key in self._ready[Priority.HIGH] or key in self._ready[Priority.LOW] or key in self._again:
             return
         when = self._clock() + seconds
@@ -155,10 +149,11 @@ class WorkQueue(Generic[K]):
 
     def done(self, key: K) -> None:
         """The work on it has ended, well or not."""
+        self._promote()
         self._processing.discard(key)
         again = self._again.pop(key, None)
         if again is not None:
-            self.add(key, again)
+            self._enter(key, again, self._clock())
 
     def depth(self) -> int:
         """Keys that are ready and wait for a worker (delayed ones and those being worked on don't count)."""
@@ -200,6 +195,18 @@ class WorkQueue(Generic[K]):
         self._processing.add(key)
         return key
 
+    def _enter(self, key: K, priority: Priority, since: float) -> None:
+        """Make it ready, or note that it is wanted again. Called in the order of `since`: LOW is by age."""
+        if key in self._processing:
+            self._again[key] = min(priority, self._again.get(key, priority))
+            return
+        if priority is Priority.HIGH:
+            since = self._ready[Priority.LOW].pop(key, since)
+            self._ready[Priority.HIGH].setdefault(key, since)
+        elif key not in self._ready[Priority.HIGH]:
+            self._ready[Priority.LOW].setdefault(key, since)
+        self._wake.set()
+
     def _has_ready(self) -> bool:
         return any(self._ready.values())
 
@@ -209,7 +216,8 @@ class WorkQueue(Generic[K]):
             when, _, key = heapq.heappop(self._heap)
             due = self._due.get(key)
             if due is not None and due[0] == when:
-                self.add(key, due[1])
+                del self._due[key]
+                self._enter(key, due[1], when)
         # Overridden delays leave entries behind; they must not pile up.
         if len(self._heap) > 64 and len(self._heap) > 4 * len(self._due):
             live: dict[K, tuple[float, int, K]] = {}

@@ -119,7 +119,13 @@ class Kube:
 
     @asynccontextmanager
     async def watch(
-        self, resource: Resource[T], version: str, namespace: str | None = None, label_selector: str = ""
+        self,
+        resource: Resource[T],
+        version: str,
+        namespace: str | None = None,
+        label_selector: str = "",
+        *,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> AsyncIterator[AsyncIterator[WatchEvent[T]]]:
         """What happened after that resourceVersion, until the server ends it (5 to 10 minutes).
 
@@ -136,7 +142,7 @@ class Kube:
         decoder = self._decoder(resource)
         path = resource.path(namespace)
         async with self._transport.stream(
-            path, resource=resource.plural, query=query, idle_seconds=IDLE_SECONDS
+            path, resource=resource.plural, query=query, idle_seconds=idle_seconds
         ) as lines:
             yield (self._decode(resource, line, decoder.event) async for line in lines)
 

@@ -16,7 +16,7 @@ from typing import Final, Generic, TypeVar
 import structlog
 
 from irsa_manager.api.errors import KubernetesError
-from irsa_manager.kube.client import Kube
+from irsa_manager.kube.client import IDLE_SECONDS, PAGE, Kube
 from irsa_manager.kube.decode import BOOKMARK, DELETED, ERROR, Page, Unreadable, WatchEvent
 from irsa_manager.kube.errors import KubeExpired, KubeThrottled, KubeUnavailable, refused
 from irsa_manager.kube.outage import Outage
@@ -51,7 +51,8 @@ class Reflector(Generic[T]):
         *,
         namespace: str | None = None,
         label_selector: str = "",
-        page_size: int = 500,
+        page_size: int = PAGE,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self._kube = kube
         self._resource = resource
@@ -59,6 +60,7 @@ class Reflector(Generic[T]):
         self._namespace = namespace
         self._label_selector = label_selector
         self._page_size = page_size
+        self._idle_seconds = idle_seconds
         self._refused = Outage(f"The list of {resource.plural}")
         self._failures = 0
         self._version = ""
@@ -125,7 +127,13 @@ class Reflector(Generic[T]):
         started = time.monotonic()
         heard = False
         try:
-            async with self._kube.watch(self._resource, self._version, self._namespace, self._label_selector) as events:
+            async with self._kube.watch(
+                self._resource,
+                self._version,
+                self._namespace,
+                self._label_selector,
+                idle_seconds=self._idle_seconds,
+            ) as events:
                 async for event in events:
                     self._take(event)
                     if not heard:
