@@ -12,7 +12,7 @@ import httpx2
 import pytest
 import yaml
 
-from irsa_manager.sandbox.binaries import find
+from irsa_manager.sandbox.finder import find
 from irsa_manager.sandbox.controlplane import ControlPlane
 
 

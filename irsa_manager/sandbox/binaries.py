@@ -1,9 +1,10 @@
-"""Where the control plane's programs come from: the places are tried in the order of `find`."""
+"""The control plane's programs: which ones, which versions, and whether a file is one of them."""
 
 from __future__ import annotations
 
-import os
-import shutil
+import re
+import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,31 +12,67 @@ from irsa_manager.api.errors import SandboxError
 
 KUBERNETES_VERSION = "1.37.2"
 ETCD_VERSION = "3.7.3"
-PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager")
+ETCD, API_SERVER, CONTROLLERS = "etcd", "kube-apiserver", "kube-controller-manager"
+PROGRAMS = (ETCD, API_SERVER, CONTROLLERS)
+
+_SERIES = ".".join(KUBERNETES_VERSION.split(".")[:2])
+_LOWEST_ETCD = (3, 5)
+_VERSION = re.compile(r"(?:etcd Version: |Kubernetes v)(\d+)\.(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True)
 class Binaries:
-    """The three programs, as absolute paths, and where they were found, in words."""
+    """The three programs, as absolute paths.
+
+    version: of kube-apiserver. source: where they come from, in words. built: whether this run built or downloaded any.
+    """
 
     etcd: Path
     kube_apiserver: Path
     kube_controller_manager: Path
+    version: str
     source: str
-    version: str = KUBERNETES_VERSION
+    built: bool = False
 
     @classmethod
-    def of(cls, directory: Path, source: str, version: str = KUBERNETES_VERSION) -> Binaries:
-        """Those of one directory; whether they are there and run isn't looked at."""
-        return cls(*(directory / name for name in PROGRAMS), source=source, version=version)
+    def of(cls, paths: Mapping[str, Path], source: str, *, built: bool = False) -> Binaries:
+        """Those of `paths`, by the names of PROGRAMS."""
+        return cls(
+            etcd=paths[ETCD],
+            kube_apiserver=paths[API_SERVER],
+            kube_controller_manager=paths[CONTROLLERS],
+            version=version_of(paths[API_SERVER]),
+            source=source,
+            built=built,
+        )
 
 
-def find() -> Binaries:
-    """The programs from $KUBEBUILDER_ASSETS, else from PATH. Raises SandboxError where they aren't there."""
-    assets = os.environ.get("KUBEBUILDER_ASSETS")
-    if assets:
-        return Binaries.of(Path(assets).absolute(), "KUBEBUILDER_ASSETS")
-    found = {name: shutil.which(name) for name in PROGRAMS}
-    if missing := [name for name, path in found.items() if path is None]:
-        raise SandboxError("SandboxFailed", f"Not found: {', '.join(missing)}.", hint="set KUBEBUILDER_ASSETS")
-    return Binaries(*(Path(str(found[name])).absolute() for name in PROGRAMS), source="PATH")
+def version_of(program: Path) -> str:
+    """What `PROGRAM --version` says, as 1.37.2. Raises SandboxError where it can't be run or says something else."""
+    try:
+        answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        raise SandboxError("SandboxFailed", f"{program} can't be run: {exc}.") from exc
+    found = _VERSION.search(answer.stdout)
+    if answer.returncode != 0 or found is None:
+        raise SandboxError("SandboxFailed", f"{program} --version doesn't tell a version.")
+    return ".".join(found.groups())
+
+
+def unfit(name: str, program: Path) -> str:
+    """Why the file `program` can't serve as `name` of PROGRAMS; empty where it can.
+
+    Kubernetes' programs must be of the series of KUBERNETES_VERSION (fields and rules of the API differ between
+    series, and a test that passes on one says nothing about another); etcd may be any from 3.5 on.
+    """
+    if not program.is_file():
+        return f"no {name}"
+    try:
+        version = version_of(program)
+    except SandboxError as exc:
+        return exc.message.rstrip(".")
+    if name == ETCD:
+        fits, wanted = tuple(int(part) for part in version.split(".")[:2]) >= _LOWEST_ETCD, "3.5 or newer"
+    else:
+        fits, wanted = version.startswith(_SERIES + "."), _SERIES
+    return "" if fits else f"{name} there is {version}, wanted {wanted}"

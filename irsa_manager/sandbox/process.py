@@ -18,6 +18,18 @@ LAUNCHER = Path(__file__).with_name("launch.py")
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH")
 
 
+def with_parent(argv: Sequence[str]) -> list[str]:
+    """The command that runs argv and dies with the calling thread."""
+    return [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), *argv]
+
+
+def end_group(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
+    """SIGKILL a process that leads its own group, and whatever it started; returns when it is gone."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
 class Child:
     """A running (or ended) program.
 
@@ -45,11 +57,10 @@ class Child:
                 hint="use a Linux machine, a container or a virtual machine",
             )
         kept = {key: os.environ[key] for key in KEPT_VARIABLES if key in os.environ}
-        command = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), *argv]
         with open_private(log, append=True) as output:
             try:
                 process = subprocess.Popen(
-                    command,
+                    with_parent(argv),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
@@ -86,17 +97,13 @@ class Child:
 
     async def stop(self, grace: float = 0.0) -> None:
         """End it and whatever it started: SIGTERM and up to `grace` seconds, then SIGKILL. Returns when it is gone."""
-        if self.returncode is None and grace > 0:
-            self._signal(signal.SIGTERM)
+        if self.returncode is not None:
+            return
+        if grace > 0:
+            self._process.terminate()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.wait(), grace)
-        self._signal(signal.SIGKILL)
-        await self.wait()
-
-    def _signal(self, number: signal.Signals) -> None:
-        # The group outlives its leader where the leader had children; a group of nobody is what we want.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, number)
+        end_group(self._process)
 
     def last_lines(self, count: int = 5) -> str:
         """The end of its log, for an error message."""
