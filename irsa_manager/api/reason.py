@@ -27,7 +27,7 @@ Kind = Literal["Ready", "RoleReady", "ServiceAccountsReady", "ProviderReady", "S
 class Reason(Struct, frozen=True, kw_only=True):
     """One entry of the catalogue.
 
-    code: the reason, as it is printed. kinds: where it is met. severity: an event's type, in lower case. stalled: nothing
+    code: the reason, as it is printed. kinds: where it is met. severity: an event's type, lower case. stalled: nothing
     improves until somebody acts. summary: one line. meaning: what happened, why, and what was left alone. steps: what
     to do, in order. what, left, next: the three parts of the message, str.format templates.
     """
@@ -52,6 +52,12 @@ class Reason(Struct, frozen=True, kw_only=True):
     def template(self) -> str:
         """The three parts as one template, as the reference shows it."""
         return " ".join(part for part in (self.what, self.left, self.next) if part)
+
+    @property
+    def readable(self) -> str:
+        """The template as people read it: `Role ROLE exists in ACCOUNT`."""
+        pieces = string.Formatter().parse(self.template)
+        return "".join(f"{text}{_placeholder(name, spec)}" for text, name, spec, _ in pieces)
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -94,8 +100,7 @@ def counted(number: int, noun: str) -> str:
     """`counted(1, "policy")` is "1 policy", `counted(3, "policy")` "3 policies"."""
     if number == 1:
         return f"1 {noun}"
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{number:,} {plural}"
+    return f"{number:,} {_plural(noun)}"
 
 
 def listed(items: Sequence[str]) -> str:
@@ -110,10 +115,21 @@ class _Formatter(string.Formatter):
     """str.format, where `{n:policy}` counts policies and a list is written out as far as it is short."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        """A number with a noun as its format is counted; everything else is written as text."""
+        """A number with a noun as its format is counted; everything else is written as it is."""
         if isinstance(value, int) and not isinstance(value, bool):
-            return counted(value, format_spec) if format_spec else f"{value:,}"
+            return format(value, format_spec) if format_spec in ("", ",") else counted(value, format_spec)
         return _text(value)
+
+
+def _placeholder(name: str | None, spec: str | None) -> str:
+    if not name:
+        return ""
+    counts = spec not in (None, "", ",")
+    return f"N {_plural(spec)}" if spec and counts else name.upper().replace("_", "-")
+
+
+def _plural(noun: str) -> str:
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
 
 
 def _text(value: Any) -> str:

@@ -68,7 +68,7 @@ REASONS: Final = (
         ),
         steps=(
             "Check the way out: DNS, proxy (HTTPS_PROXY, NO_PROXY), network policies, VPC endpoints.",
-            "AWS_ENDPOINT_URL, if set, must name a server that answers; for the sandbox: `irsa-manager sandbox status`.",
+            "AWS_ENDPOINT_URL, if set, must name a server that answers; the sandbox's: `irsa-manager sandbox status`.",
         ),
         what="AWS can't be reached ({operation}): {error}",
         left="The last good state is in force.",

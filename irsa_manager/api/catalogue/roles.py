@@ -174,8 +174,8 @@ REASONS: Final = (
             "Or set spec.trust.subjectMatch: Pattern, and read what that opens: whoever may create a namespace that "
             "matches gets the role.",
         ),
-        what="The trust policy of role {role} needs about {size} characters for {subjects:subject}; the limit is "
-        "{limit}.",
+        what="The trust policy of role {role} needs about {size:,} characters for {subjects:subject}; the limit is "
+        "{limit:,}.",
         left="The previous trust policy is in force.",
         next="Raise the quota, split the object, or set trust.subjectMatch: Pattern.",
     ),
