@@ -1,0 +1,52 @@
+"""Puts the front together from a configuration."""
+
+from __future__ import annotations
+
+from irsa_manager.sandbox.front import admin as levers
+from irsa_manager.sandbox.front.admin import Admin, Wrong
+from irsa_manager.sandbox.front.calls import Calls
+from irsa_manager.sandbox.front.config import FrontConfig
+from irsa_manager.sandbox.front.emulator import Emulator
+from irsa_manager.sandbox.front.faults import Faults
+from irsa_manager.sandbox.front.issuers import Issuers
+from irsa_manager.sandbox.front.server import Server
+
+
+def build(config: FrontConfig) -> Server:
+    """A server ready to be listened with.
+
+    Raises:
+        SandboxError: the emulator isn't the one that this was written for, or an issuer's mapping is wrong.
+
+    """
+    emulator = Emulator(config)
+    calls, faults, admin = Calls(), Faults(), Admin()
+
+    async def read_bucket(region: str, bucket: str, path: str) -> bytes | None:
+        return await server.read_bucket(region, bucket, path)
+
+    issuers = Issuers(config.issuers, read_bucket)
+    server = Server(emulator, issuers, admin, calls, faults)
+    _add_levers(admin, issuers, calls, faults)
+    return server
+
+
+def _add_levers(admin: Admin, issuers: Issuers, calls: Calls, faults: Faults) -> None:
+    def put_issuer(body: object) -> dict[str, object]:
+        try:
+            issuers.register(levers.issuer(body))
+        except ValueError as error:
+            raise Wrong(str(error)) from error
+        return {"issuers": issuers.names()}
+
+    def reset_calls(_: object) -> dict[str, object]:
+        calls.reset()
+        return {"calls": {}}
+
+    admin.add("GET", "health", lambda _: {"ready": True})
+    admin.add("PUT", "issuers", put_issuer)
+    admin.add("GET", "issuers", lambda _: {"issuers": issuers.names()})
+    admin.add("GET", "calls", lambda _: {"calls": calls.counts()})
+    admin.add("DELETE", "calls", reset_calls)
+    admin.add("PUT", "faults", faults.put)
+    admin.add("GET", "faults", faults.get)

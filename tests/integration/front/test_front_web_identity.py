@@ -1,0 +1,390 @@
+"""AssumeRoleWithWebIdentity: each rule refuses the wrong token with STS's words and takes the right one."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from typing import Any
+
+import pytest
+from front_issuer import AUDIENCE, ISSUER, PROVIDER, SUBJECT, Issuer, claims, key, public, sign, trust, unsigned
+from front_process import ACCOUNT, Front, code_of
+
+NO_KEY = (
+    "Couldn't retrieve verification key from your identity provider,  "
+    "please reference AssumeRoleWithWebIdentity documentation for requirements"
+)
+NOT_A_JWT = "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
+NOT_VALIDATED = (
+    "The web identity token provided could not be validated. "
+    "See the AssumeRoleWithWebIdentity documentation for requirements."
+)
+DENIED = ("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403)
+
+
+@pytest.fixture
+def assume(front: Front, issuer: Issuer, web_role: str) -> Any:
+    sts = front.client("sts")
+
+    def call(WebIdentityToken: str, **changed: Any) -> Any:  # noqa: N803
+        given = {"RoleArn": web_role, "RoleSessionName": "test", **changed}
+        return sts.assume_role_with_web_identity(WebIdentityToken=WebIdentityToken, **given)
+
+    return call
+
+
+def invalid(text: str) -> tuple[str, str, int]:
+    return "InvalidIdentityToken", text, 400
+
+
+def test_answer_names_provider_audience_subject_and_role_id(assume: Any, iam: Any, signing: Any) -> None:
+    answer = assume(sign(signing, claims()))
+    role_id = iam.get_role(RoleName="web")["Role"]["RoleId"]
+    assert answer["Provider"] == PROVIDER
+    assert answer["Audience"] == AUDIENCE
+    assert answer["SubjectFromWebIdentityToken"] == SUBJECT
+    assert answer["AssumedRoleUser"] == {
+        "AssumedRoleId": f"{role_id}:test",
+        "Arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/web/test",
+    }
+    assert answer["PackedPolicySize"] > 0
+    assert answer["Credentials"]["AccessKeyId"].startswith("ASIA")
+
+
+def test_session_may_do_what_the_role_may(front: Front, assume: Any, iam: Any, signing: Any, name: str) -> None:
+    front.client("s3").create_bucket(Bucket=name)
+    allowed = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{name}/own/*"}
+    iam.put_role_policy(
+        RoleName="web", PolicyName="s3", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    )
+    given = assume(sign(signing, claims()))["Credentials"]
+    session = (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+    arn = front.client("sts", session).get_caller_identity()["Arn"]
+    assert arn == f"arn:aws:sts::{ACCOUNT}:assumed-role/web/test"
+    s3 = front.client("s3", session)
+    s3.put_object(Bucket=name, Key="own/a", Body=b"x")
+    assert code_of(s3.put_object, Bucket=name, Key="other", Body=b"x")[::2] == ("AccessDenied", 403)
+    assert code_of(s3.get_object, Bucket=name, Key="own/a")[::2] == ("AccessDenied", 403)
+    assert code_of(front.client("iam", session).list_roles)[0] == "AccessDenied"
+    stolen = front.client("sts", (given["AccessKeyId"], given["SecretAccessKey"]))
+    assert code_of(stolen.get_caller_identity)[::2] == ("InvalidClientTokenId", 403)
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"])
+def test_algorithms(assume: Any, issuer: Issuer, algorithm: str) -> None:
+    made = key(algorithm, "other")
+    # The JWK's own alg is ignored.
+    issuer.publish([public(made, alg="RS256")])
+    assert assume(sign(made, claims(), algorithm))["Audience"] == AUDIENCE
+
+
+@pytest.mark.parametrize("algorithm", ["PS256", "HS256", "none", "EdDSA", "ES256K", "rs256"])
+def test_other_algorithms_are_no_jwt(assume: Any, algorithm: str) -> None:
+    token = unsigned({"alg": algorithm, "kid": "one"}, claims())
+    assert code_of(assume, WebIdentityToken=token) == invalid(NOT_A_JWT)
+
+
+@pytest.mark.parametrize("token", ["aa.b", "a.b.c.d", "....", "a.!.c", "abcd", "e30.W10.eA"])
+def test_shape(assume: Any, token: str) -> None:
+    assert code_of(assume, WebIdentityToken=token) == invalid(NOT_A_JWT)
+
+
+def test_critical_header(assume: Any, signing: Any) -> None:
+    token = unsigned({"alg": "RS256", "kid": "one", "crit": ["b64"], "b64": True}, claims())
+    assert code_of(assume, WebIdentityToken=token) == invalid(NOT_A_JWT)
+    assert assume(sign(signing, claims(), typ="JWT", extra="ignored"))
+
+
+@pytest.mark.parametrize("claim", ["iss", "sub", "aud", "iat", "exp"])
+def test_required_claims(assume: Any, signing: Any, claim: str) -> None:
+    token = sign(signing, claims(**{claim: None}))
+    assert code_of(assume, WebIdentityToken=token) == invalid(f"Missing a required claim: {claim}")
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf", "exp"])
+@pytest.mark.parametrize("value", [1790000000.5, "soon", True, [1]])
+def test_timestamps_are_integers(assume: Any, signing: Any, claim: str, value: Any) -> None:
+    token = sign(signing, claims(**{claim: value}))
+    assert code_of(assume, WebIdentityToken=token) == invalid("Invalid timestamp in token claims.")
+
+
+def test_integer_strings_are_timestamps(assume: Any, signing: Any) -> None:
+    now = int(time.time())
+    assert assume(sign(signing, claims(iat=str(now), exp=str(now + 600), nbf=str(now))))
+
+
+@pytest.mark.parametrize(
+    "iss", [f"{ISSUER}/", ISSUER.upper(), "https://other.example.test", ISSUER.replace("https", "http"), "x", ""]
+)
+def test_issuer_must_be_a_provider_of_the_account(assume: Any, signing: Any, iss: str) -> None:
+    told = code_of(assume, WebIdentityToken=sign(signing, claims(iss=iss)))
+    assert told == invalid(f"No OpenIDConnect provider found in your account for {iss}")
+
+
+def test_provider_of_another_account_does_not_count(assume: Any, signing: Any) -> None:
+    told = code_of(assume, WebIdentityToken=sign(signing, claims()), RoleArn="arn:aws:iam::999999999999:role/web")
+    assert told == invalid(f"No OpenIDConnect provider found in your account for {ISSUER}")
+
+
+def test_keys_are_fetched_at_each_call_anonymously(assume: Any, issuer: Issuer, signing: Any) -> None:
+    token = sign(signing, claims())
+    assert assume(token)
+    issuer.publish([public(key("RS256", "two"))])
+    assert code_of(assume, WebIdentityToken=token) == invalid(NO_KEY)
+    issuer.publish([public(signing)])
+    issuer.asked.clear()
+    assert assume(token)
+    assert [path for path, _ in issuer.asked] == ["/.well-known/openid-configuration", "/keys"]
+    assert not {"authorization", "cookie"} & {name for _, headers in issuer.asked for name in headers}
+
+
+def _certificate_of_another_key() -> list[str]:
+    import ssl
+
+    from front_issuer import _certificate
+
+    pem = _certificate()[0]
+    return [base64.b64encode(ssl.PEM_cert_to_DER_cert(pem)).decode()]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kid": "another"},
+        {"kid": None},
+        {"use": "enc"},
+        {"key_ops": ["verify"]},
+        {"n": None, "e": None, "x5c": ["MIIB"]},
+        {"x5c": _certificate_of_another_key()},
+        {"kty": "EC"},
+        {"n": "AA"},
+    ],
+    ids=lambda change: "-".join(change),
+)
+def test_unusable_keys(assume: Any, issuer: Issuer, signing: Any, change: dict[str, Any]) -> None:
+    issuer.publish([public(signing, **change)])
+    assert code_of(assume, WebIdentityToken=sign(signing, claims())) == invalid(NO_KEY)
+
+
+def test_token_without_kid_needs_a_single_key(assume: Any, issuer: Issuer, signing: Any) -> None:
+    token = sign(signing, claims(), kid=None)
+    assert assume(token)
+    issuer.publish([public(signing), public(key("RS256", "two"))])
+    assert code_of(assume, WebIdentityToken=token) == invalid(NO_KEY)
+    issuer.publish([public(signing), public(key("RS256", None))])
+    assert assume(token)
+
+
+def test_later_key_of_a_kid_replaces_the_earlier(assume: Any, issuer: Issuer, signing: Any) -> None:
+    other = key("RS256", "one")
+    token = sign(signing, claims())
+    issuer.publish([public(other), public(signing)])
+    assert assume(token)
+    issuer.publish([public(signing), public(other)])
+    assert code_of(assume, WebIdentityToken=token) == invalid(NOT_VALIDATED)
+
+
+def test_hundred_keys_of_a_type(assume: Any, issuer: Issuer, signing: Any) -> None:
+    filler = [public(signing, kid=f"k{number}") for number in range(99)]
+    elliptic = key("ES256", "elliptic")
+    issuer.publish([*filler, public(signing), public(elliptic)])
+    assert assume(sign(signing, claims()))
+    issuer.publish([*filler, public(signing), public(signing, kid="k99"), public(elliptic)])
+    assert code_of(assume, WebIdentityToken=sign(signing, claims())) == invalid(NO_KEY)
+    assert assume(sign(elliptic, claims(), "ES256"))
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/keys", (404, b"")),
+        ("/keys", (200, b"no json")),
+        ("/keys", (200, b"[]")),
+        ("/keys", (302, b"/elsewhere")),
+        ("/.well-known/openid-configuration", (500, b"")),
+        ("/.well-known/openid-configuration", (200, b'{"issuer": "https://other", "jwks_uri": "x"}')),
+        ("/.well-known/openid-configuration", (200, json.dumps({"issuer": ISSUER}).encode())),
+        (
+            "/.well-known/openid-configuration",
+            (200, json.dumps({"issuer": ISSUER, "jwks_uri": "https://unreachable.example.test/keys"}).encode()),
+        ),
+    ],
+)
+def test_documents_that_cannot_be_had(
+    assume: Any, issuer: Issuer, signing: Any, path: str, answer: tuple[int, bytes]
+) -> None:
+    issuer.documents[path] = answer
+    assert code_of(assume, WebIdentityToken=sign(signing, claims())) == invalid(NO_KEY)
+
+
+def test_unreachable_issuer(front: Front, iam: Any, assume: Any, signing: Any) -> None:
+    iam.create_open_id_connect_provider(Url="https://private.example.test", ClientIDList=[AUDIENCE])
+    token = sign(signing, claims(iss="https://private.example.test"))
+    assert code_of(assume, WebIdentityToken=token) == invalid(NO_KEY)
+
+
+def test_issuer_of_an_unknown_ca(front: Front, iam: Any, assume: Any, issuer: Issuer, signing: Any) -> None:
+    name = "https://badca.example.test"
+    assert front.sandbox("PUT", "issuers", {"issuer": name, "url": issuer.url})[0] == 200
+    iam.create_open_id_connect_provider(Url=name, ClientIDList=[AUDIENCE])
+    issuer.publish([public(signing)], {"issuer": name, "jwks_uri": f"{name}/keys"})
+    assert code_of(assume, WebIdentityToken=sign(signing, claims(iss=name))) == invalid(NO_KEY)
+
+
+def test_signature(assume: Any, signing: Any) -> None:
+    header, body, signature = sign(signing, claims()).split(".")
+    forged = base64.urlsafe_b64encode(json.dumps(claims(sub="system:serviceaccount:kube-system:admin")).encode())
+    token = f"{header}.{forged.rstrip(b'=').decode()}.{signature}"
+    assert code_of(assume, WebIdentityToken=token) == invalid(NOT_VALIDATED)
+    other = key("RS256", "one")
+    assert code_of(assume, WebIdentityToken=sign(other, claims())) == invalid(NOT_VALIDATED)
+
+
+@pytest.mark.parametrize("aud", ["unknown", ["unknown"], "STS.amazonaws.com", "sts.amazonaws.com ", ""])
+def test_audience_must_be_a_client_id(assume: Any, signing: Any, aud: Any) -> None:
+    assert code_of(assume, WebIdentityToken=sign(signing, claims(aud=aud))) == invalid(NOT_VALIDATED)
+
+
+def test_several_audiences(assume: Any, signing: Any) -> None:
+    told = code_of(assume, WebIdentityToken=sign(signing, claims(aud=[AUDIENCE, "second"])))
+    assert told == invalid("Token audience contains more than one audience while authorized party is not present")
+    # azp replaces aud, in the check of client ids and in the trust policy's :aud.
+    assert assume(sign(signing, claims(aud=["x", "y"], azp=AUDIENCE)))["Audience"] == AUDIENCE
+    assert code_of(assume, WebIdentityToken=sign(signing, claims(azp="second"))) == DENIED
+    assert code_of(assume, WebIdentityToken=sign(signing, claims(azp=""))) == invalid(NOT_VALIDATED)
+
+
+def test_plain_audience(assume: Any, signing: Any) -> None:
+    assert assume(sign(signing, claims(aud=AUDIENCE)))["Audience"] == AUDIENCE
+
+
+def test_expiry_has_five_minutes_of_tolerance(assume: Any, signing: Any) -> None:
+    now = int(time.time())
+    assert assume(sign(signing, claims(iat=now - 900, nbf=now - 900, exp=now - 1)))
+    assert assume(sign(signing, claims(iat=now - 900, nbf=now - 900, exp=now - 270)))
+    expired = now - 301
+    code, text, status = code_of(assume, WebIdentityToken=sign(signing, claims(iat=now - 900, exp=expired)))
+    assert (code, status) == ("ExpiredTokenException", 400)
+    told, expiry = (int(word) for word in text.split() if word.isdigit())
+    assert text == f"Token expired: current date/time {told} must be before the expiration date/time {expiry}"
+    assert expiry == expired
+    assert now - 300 <= told <= int(time.time()) - 300
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf"])
+def test_future_tokens(assume: Any, signing: Any, claim: str) -> None:
+    now = int(time.time())
+    assert assume(sign(signing, claims(**{claim: now + 270})))
+    assert code_of(assume, WebIdentityToken=sign(signing, claims(**{claim: now + 400}))) == invalid(NOT_VALIDATED)
+
+
+def test_old_token(assume: Any, signing: Any) -> None:
+    now = int(time.time())
+    assert assume(sign(signing, claims(iat=now - 86400, nbf=None)))
+    code, text, _ = code_of(assume, WebIdentityToken=sign(signing, claims(iat=now - 6 * 86400)))
+    assert code == "ExpiredTokenException"
+    assert text.startswith("Token too old: ")
+
+
+def test_provider_id(assume: Any, signing: Any) -> None:
+    told = code_of(assume, WebIdentityToken=sign(signing, claims()), ProviderId="www.amazon.com")
+    assert told == invalid("Provided Token is not a Login With Amazon token")
+
+
+@pytest.mark.parametrize(
+    "arn", ["role/absent", "role/web", "role/irsa/other/web", "role/irsa/c1/WEB", "role/irsa/c1/web/x"]
+)
+def test_absent_role_and_wrong_path(assume: Any, signing: Any, arn: str) -> None:
+    told = code_of(assume, WebIdentityToken=sign(signing, claims()), RoleArn=f"arn:aws:iam::{ACCOUNT}:{arn}")
+    assert told == DENIED
+
+
+@pytest.mark.parametrize("sub", ["system:serviceaccount:default:other", SUBJECT.upper(), "", "x" * 300])
+def test_subject_is_tested_by_the_trust_policy(assume: Any, signing: Any, sub: str) -> None:
+    assert code_of(assume, WebIdentityToken=sign(signing, claims(sub=sub))) == DENIED
+
+
+def test_trust_without_condition_lets_any_subject_in(assume: Any, iam: Any, signing: Any, name: str) -> None:
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust(Null={"aws:PrincipalArn": "true"}))
+    token = sign(signing, claims(sub=""))
+    assert assume(token, RoleArn=arn["Role"]["Arn"])["SubjectFromWebIdentityToken"] == ""
+
+
+@pytest.mark.parametrize("claim", ["kubernetes.io", "namespace", "email_verified"])
+def test_other_claims_are_no_condition_keys(assume: Any, iam: Any, signing: Any, name: str, claim: str) -> None:
+    host = ISSUER.removeprefix("https://")
+    document = trust(StringEquals={f"{host}:{claim}": "yes"})
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    assert code_of(assume, WebIdentityToken=sign(signing, claims(**{claim: "yes"})), RoleArn=arn) == DENIED
+
+
+def test_multi_valued_keys_need_set_operators(assume: Any, iam: Any, signing: Any, name: str) -> None:
+    host = ISSUER.removeprefix("https://")
+    token = sign(signing, claims(aud=["a", "b"], azp=AUDIENCE))
+    plain = trust(StringNotEquals={f"{host}:oaud": "c"})
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=plain)["Role"]["Arn"]
+    assert code_of(assume, WebIdentityToken=token, RoleArn=arn) == DENIED
+    proper = trust(**{"ForAnyValue:StringEquals": {f"{host}:oaud": "b"}})
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=proper)
+    assert assume(token, RoleArn=arn)
+
+
+@pytest.mark.parametrize(
+    ("changed", "member"),
+    [
+        ({"DurationSeconds": 899}, "durationSeconds"),
+        ({"DurationSeconds": 43201}, "durationSeconds"),
+        ({"RoleSessionName": "x"}, "roleSessionName"),
+        ({"RoleSessionName": "a b"}, "roleSessionName"),
+        ({"RoleSessionName": "x" * 65}, "roleSessionName"),
+        ({"RoleArn": "arn:aws:iam::1"}, "roleArn"),
+        ({"WebIdentityToken": "abc"}, "webIdentityToken"),
+        ({"WebIdentityToken": "a" * 20001}, "webIdentityToken"),
+    ],
+)
+def test_parameters(assume: Any, signing: Any, changed: dict[str, Any], member: str) -> None:
+    code, text, status = code_of(assume, **{"WebIdentityToken": sign(signing, claims()), **changed})
+    assert (code, status) == ("ValidationError", 400)
+    assert text.startswith("1 validation error detected: Value ")
+    assert f"at '{member}' failed to satisfy constraint: Member must " in text
+
+
+def test_duration_is_limited_by_the_role(assume: Any, signing: Any) -> None:
+    now = int(time.time())
+    # The session may outlive the token.
+    token = sign(signing, claims(exp=now + 60))
+    expires = assume(token, DurationSeconds=7200)["Credentials"]["Expiration"].timestamp()
+    assert now + 7190 < expires < now + 7260
+    told = code_of(assume, WebIdentityToken=token, DurationSeconds=7201)
+    assert told == (
+        "ValidationError",
+        "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+        400,
+    )
+
+
+def test_no_credentials_are_needed(front: Front, issuer: Issuer, signing: Any, web_role: str) -> None:
+    from urllib.parse import urlencode
+
+    form = {
+        "Action": "AssumeRoleWithWebIdentity",
+        "Version": "2011-06-15",
+        "RoleArn": web_role,
+        "RoleSessionName": "plain",
+        "WebIdentityToken": sign(signing, claims()),
+    }
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert front.plain("POST", "/", urlencode(form).encode(), headers)[0] == 200
+    assert front.plain("GET", "/?" + urlencode(form))[0] == 200
+
+
+def test_provider_deleted_and_made_again(front: Front, iam: Any, assume: Any, signing: Any) -> None:
+    token = sign(signing, claims())
+    iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=PROVIDER)
+    try:
+        told = code_of(assume, WebIdentityToken=token)
+    finally:
+        iam.create_open_id_connect_provider(Url=ISSUER, ClientIDList=[AUDIENCE, "second"])
+    assert told == invalid(f"No OpenIDConnect provider found in your account for {ISSUER}")
+    assert assume(token)
