@@ -45,7 +45,7 @@ def get(code: str) -> Reason:
     return REASONS[code]
 
 
-def message(code: str, *, note: str = "", **values: object) -> str:
+def message(code: str, /, *, note: str = "", **values: object) -> str:
     """The message of that code, filled in, at most MAX_MESSAGE characters.
 
     values: as Reason.fields names them; a number of things is an int, a list of names a sequence. note: one more
@@ -54,7 +54,7 @@ def message(code: str, *, note: str = "", **values: object) -> str:
     return REASONS[code].message(values, note)
 
 
-def parts(code: str, **values: object) -> tuple[str, str, str]:
+def parts(code: str, /, **values: object) -> tuple[str, str, str]:
     """What happened, what was left and what to do next: IrsaError's message, left and hint.
 
     KeyError: no such code. TypeError: a value is missing.
