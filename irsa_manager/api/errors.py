@@ -83,6 +83,8 @@ class AwsError(IrsaError):
         self.operation = operation
         self.aws_code = aws_code
         self.action = action
+        self.principal = ""
+        """ARN of the caller that may not do it, where AWS names it."""
 
 
 class AwsThrottled(AwsError):  # noqa: N818

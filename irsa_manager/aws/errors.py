@@ -246,6 +246,7 @@ def _denied(operation: str, code: str, text: str, request_id: str) -> AwsDenied:
         request_id=request_id,
     )
     error.object = denial.resource
+    error.principal = denial.principal
     return error
 
 
@@ -278,7 +279,7 @@ def _about_policy(operation: str, text: str) -> bool:
     """Whether NoSuchEntity is about the managed policy of the request and not about the role."""
     if operation not in {"AttachRolePolicy", "PutRolePermissionsBoundary", "CreateRole"}:
         return False
-    return "role with name" not in text.lower()
+    return re.match(r"(the )?role\b", text, re.IGNORECASE) is None
 
 
 def _unreadable_file(exc: BaseException) -> bool:

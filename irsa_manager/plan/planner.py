@@ -13,10 +13,11 @@ from msgspec import UNSET, Struct, field
 
 from irsa_manager.api import names
 from irsa_manager.api.irsa import IRSA, BoundServiceAccount, IRSASpec
+from irsa_manager.api.reasons import listed, visible
 from irsa_manager.plan import diff_accounts, diff_role
 from irsa_manager.plan.actions import AwsAction, KubeAction, Plan
 from irsa_manager.plan.desired import Desired, desire, disarmed
-from irsa_manager.plan.facts import Situation
+from irsa_manager.plan.facts import ClusterFacts, Situation
 from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.ownership import trusted_managed, whose
@@ -91,7 +92,7 @@ def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True) -> Decisio
         plan=Plan(tuple(actions)),
         desired=desired,
         role=observed,
-        accounts_problem=_accounts_problem(desired, situation),
+        accounts_problem=_accounts_problem(irsa, desired, situation),
         old_roles=old,
         bound=_bound(desired, situation),
         foreign_inline=diff_role.foreign_inline(desired.role, observed, inline_before) if observed else (),
@@ -113,15 +114,20 @@ def incomplete(spec: IRSASpec | Any) -> str:
 
 def _not_mine(observed: ObservedRole, verdict: Whose, irsa: IRSA, situation: Situation) -> Problem:
     facts = situation.facts
-    role = {"role": observed.name, "account": facts.account}
     if verdict is Whose.CLUSTER:
         holder = (observed.tags or {}).get(names.TAG_OWNER, "")
-        namespace = irsa.metadata.namespace
-        # To a tenant another namespace's objects aren't named.
-        seen = holder and namespace in {facts.operator_namespace, holder.partition("/")[0]}
-        return Problem("Conflict", {**role, "holder": f"IRSA {holder}" if seen else "another object of this cluster"})
+        return Problem("Conflict", {"thing": f"Role {observed.name}", "holder": _named(holder, irsa, facts)})
     tags = ", ".join(f"{k}={v}" for k, v in sorted((observed.tags or {}).items())[:3])
-    return Problem("RoleExists", {**role, "created": observed.created or "at an unknown time", "tags": tags or "none"})
+    evidence = f"created {observed.created or 'at an unknown time'}, {f'tags {tags}' if tags else 'no tags'}"
+    return Problem("RoleExists", {"role": observed.name, "account": facts.account, "evidence": evidence})
+
+
+def _named(holder: str, irsa: IRSA, facts: ClusterFacts) -> str:
+    """How another object is named to those who read this one."""
+    namespace, slash, name = holder.partition("/")
+    if not slash:
+        return "another object of this cluster"
+    return visible("IRSA", namespace, name, to=irsa.metadata.namespace, operator=facts.operator_namespace)
 
 
 def _still_bound(irsa: IRSA) -> tuple[BoundServiceAccount, ...]:
@@ -154,15 +160,17 @@ def _released(before: Iterable[tuple[str, str]], situation: Situation, arns: Ite
     return set(before) | made
 
 
-def _accounts_problem(desired: Desired, situation: Situation) -> Problem | None:
+def _accounts_problem(irsa: IRSA, desired: Desired, situation: Situation) -> Problem | None:
     held = [a for a in desired.service_accounts if a.key in situation.holders]
-    others = len(desired.service_accounts) - len(held)
     if held:
         account = f"{held[0].namespace}/{held[0].name}"
-        return Problem("Conflict", {"service_account": account, "count": len(held), "bound": others})
+        more = f" (and {len(held) - 1} more)" if len(held) > 1 else ""
+        holder = _named(situation.holders[held[0].key], irsa, situation.facts)
+        return Problem("Conflict", {"thing": f"ServiceAccount {account}{more}", "holder": holder})
     if desired.reach.missing:
-        missing = ", ".join(desired.reach.missing)
-        return Problem("NamespaceNotFound", {"namespaces": missing, "bound": others})
+        missing = desired.reach.missing
+        said = f"Namespace {missing[0]} doesn't" if len(missing) == 1 else f"Namespaces {listed(missing)} don't"
+        return Problem("NamespaceNotFound", {"missing": f"{said} exist", "bound": len(desired.service_accounts)})
     return None
 
 

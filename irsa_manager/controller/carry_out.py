@@ -1,0 +1,145 @@
+"""Carry a plan out: action by action, in order, and say what came of each.
+
+Rules, each tested:
+1. What later actions rest on stops the rest when it fails: the role itself, its trust, its boundary. Everything else
+   (a policy that doesn't exist, one ServiceAccount) doesn't stop the others.
+2. What may pass by itself (throttling, an outage, credentials) stops everything; the next run goes on from there.
+3. After each success the copy of what was observed is brought up to date, so that the next plan starts from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from irsa_manager.api.errors import AwsCredentials, AwsDenied, AwsMissing, AwsThrottled, AwsUnavailable, IrsaError
+from irsa_manager.aws.calls import Aws
+from irsa_manager.aws.execute import execute
+from irsa_manager.controller.roles import RoleStore
+from irsa_manager.kube.client import Kube
+from irsa_manager.kube.errors import KubeAlreadyExists, KubeConflict, KubeNotFound, KubeThrottled, KubeUnavailable
+from irsa_manager.kube.lease import LeadershipLost
+from irsa_manager.kube.resources import SERVICE_ACCOUNTS
+from irsa_manager.plan import actions as do
+from irsa_manager.plan.actions import AwsAction, KubeAction, Plan
+from irsa_manager.plan.effects import on_role
+
+TRANSIENT = (AwsThrottled, AwsUnavailable, AwsCredentials, KubeThrottled, KubeUnavailable)
+OUTRUN = (KubeConflict, KubeAlreadyExists, KubeNotFound)
+"""The cluster is ahead of our copy of it: the watch brings the news, and with it another run."""
+
+_FOUNDATION = (do.CreateRole, do.UpdateTrust, do.SetBoundary)
+TAGGING = "iam:TagRole"
+
+
+class Failure(Struct, frozen=True):
+    """An action that failed, and why."""
+
+    action: AwsAction | KubeAction
+    error: IrsaError
+
+
+class Outcome(Struct, frozen=True):
+    """What came of a plan. done: what took effect, in order. stopped: actions were left undone.
+
+    outrun: the observation was out of date; another run follows by itself.
+    """
+
+    done: tuple[AwsAction | KubeAction, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    stopped: bool = False
+    outrun: bool = False
+
+    @property
+    def transient(self) -> IrsaError | None:
+        """The failure that may pass by itself, if there is one."""
+        return next((f.error for f in self.failures if isinstance(f.error, TRANSIENT)), None)
+
+
+class Hands:
+    """What acts: on IAM and on ServiceAccounts. tagging: False once iam:TagRole was found missing in the account."""
+
+    def __init__(self, aws: Aws, kube: Kube, roles: RoleStore, guard: Callable[[], None]) -> None:
+        self._aws = aws
+        self._kube = kube
+        self._roles = roles
+        self._guard = guard
+        self.tagging = True
+
+    async def carry_out(self, plan: Plan) -> Outcome:
+        """Do the plan's actions. Raises only what the guard raises (leadership lost)."""
+        done: list[AwsAction | KubeAction] = []
+        failures: list[Failure] = []
+        outrun = False
+        for action in plan.actions:
+            try:
+                if isinstance(action, AwsAction):
+                    await self._on_aws(action)
+                else:
+                    self._guard()
+                    await self._on_kube(action)
+            except OUTRUN:
+                outrun = True
+                continue
+            except AwsDenied as error:
+                if error.action == TAGGING:
+                    # Told once in the status; a role without tags is known by the mark in its trust.
+                    self.tagging = False
+                failures.append(Failure(action, error))
+                if isinstance(action, _FOUNDATION):
+                    return Outcome(tuple(done), tuple(failures), stopped=True, outrun=outrun)
+                continue
+            except LeadershipLost:
+                raise
+            except IrsaError as error:
+                failures.append(Failure(action, error))
+                if isinstance(error, TRANSIENT) or isinstance(action, _FOUNDATION) or self._role_gone(action, error):
+                    return Outcome(tuple(done), tuple(failures), stopped=True, outrun=outrun)
+                continue
+            done.append(action)
+        return Outcome(tuple(done), tuple(failures), outrun=outrun)
+
+    async def _on_aws(self, action: AwsAction) -> None:
+        result = await execute(self._aws, action, tags_allowed=self.tagging)
+        if result.tags_denied:
+            self.tagging = False
+        if isinstance(action, do.CreateRole) and not self.tagging:
+            action = replace(action, tags={})
+        known = self._roles.get(action.role)
+        after = on_role(known, action, arn=result.role_arn, role_id=result.role_id)
+        if known is not None or after is not None:
+            self._roles.wrote(action.role, after)
+
+    def _role_gone(self, action: AwsAction | KubeAction, error: IrsaError) -> bool:
+        return isinstance(action, AwsAction) and isinstance(error, AwsMissing) and error.code != "PolicyNotFound"
+
+    async def _on_kube(self, action: KubeAction) -> None:
+        namespace, name = action.namespace, action.name
+        match action:
+            case do.CreateServiceAccount():
+                await self._kube.create(
+                    SERVICE_ACCOUNTS,
+                    {
+                        "apiVersion": "v1",
+                        "kind": "ServiceAccount",
+                        "metadata": {
+                            "name": name,
+                            "namespace": namespace,
+                            "labels": action.labels,
+                            "annotations": action.annotations,
+                        },
+                    },
+                )
+            case do.PatchServiceAccount():
+                metadata: dict[str, object] = {"resourceVersion": action.resource_version}
+                if action.labels:
+                    metadata["labels"] = action.labels
+                if action.annotations:
+                    metadata["annotations"] = action.annotations
+                await self._kube.merge_patch(SERVICE_ACCOUNTS, namespace, name, {"metadata": metadata})
+            case do.DeleteServiceAccount():
+                await self._kube.delete(
+                    SERVICE_ACCOUNTS, namespace, name, uid=action.uid, resource_version=action.resource_version
+                )

@@ -1,0 +1,101 @@
+"""The account's roles as last seen, kept right between two sweeps by what was written since."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from msgspec.structs import replace
+
+from irsa_manager.plan.observed import ObservedRole
+
+HOLD_SECONDS = 30.0
+"""A sweep that began less than this after a write to a role doesn't overrule it: IAM shows writes late (IAM User
+Guide, "Changes that I make are not always immediately visible"; up to about 15 s were seen)."""
+
+
+class RoleStore:
+    """Roles by lower-case name: names are unique in an account ignoring case (IAM API, CreateRole).
+
+    complete: a sweep has read the whole account, so a role that isn't here isn't there.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._written: dict[str, float] = {}
+        self._read: dict[str, float] = {}
+        self.roles: dict[str, ObservedRole] = {}
+        self.complete = False
+
+    def get(self, name: str) -> ObservedRole | None:
+        """The role of that name, in any case."""
+        return self.roles.get(name.lower())
+
+    def wrote(self, name: str, role: ObservedRole | None) -> None:
+        """We wrote the role: it is so now, whatever a read says in the next moments. None: deleted."""
+        self._put(name, role)
+        self._written[name.lower()] = self._clock()
+
+    def saw(self, name: str, role: ObservedRole | None) -> bool:
+        """One role was read. Whether that changed what is known; a read too soon after a write is no news."""
+        key = name.lower()
+        self._read[key] = self._clock()
+        if self._recently_written(key, self._clock()):
+            known = self.roles.get(key)
+            # Only a read that shows at least the role that we wrote can be newer than the write.
+            if known is None or role is None or role.id != known.id:
+                return False
+        before = self.roles.get(key)
+        self._put(name, role)
+        return before != role
+
+    def swept(self, roles: dict[str, ObservedRole], started: float, *, described: bool) -> set[str]:
+        """A sweep that began at `started` (of the same clock) read these. Names, in lower case, that differ now."""
+        changed: set[str] = set()
+        merged: dict[str, ObservedRole] = {}
+        for key, role in roles.items():
+            known = self.roles.get(key)
+            if self._recently_written(key, started):
+                if known is not None:
+                    merged[key] = known
+                continue
+            seen = role
+            if known is not None and not described and known.id == role.id:
+                # This sweep doesn't tell these two; what a single read told still stands.
+                seen = replace(role, description=known.description, max_session_seconds=known.max_session_seconds)
+            merged[key] = seen
+            if seen != known:
+                changed.add(key)
+        for key, known in self.roles.items():
+            if key not in roles:
+                if self._recently_written(key, started):
+                    merged[key] = known
+                else:
+                    changed.add(key)
+        self.roles = merged
+        self.complete = True
+        self._written = {k: t for k, t in self._written.items() if started - t < HOLD_SECONDS}
+        return changed
+
+    def settling(self, name: str) -> bool:
+        """Whether we wrote the role so recently that IAM may not show it everywhere yet."""
+        return self._recently_written(name.lower(), self._clock())
+
+    def known(self, name: str) -> bool:
+        """Whether it is known if there is such a role, and what it is like."""
+        key = name.lower()
+        return self.complete or key in self._read or key in self._written
+
+    def oldest_read(self, names: Iterable[str]) -> str | None:
+        """Of these roles the one whose last read is longest ago: whose turn it is where there are no sweeps."""
+        return min(names, key=lambda name: self._read.get(name.lower(), float("-inf")), default=None)
+
+    def _put(self, name: str, role: ObservedRole | None) -> None:
+        if role is None:
+            self.roles.pop(name.lower(), None)
+        else:
+            self.roles[name.lower()] = role
+
+    def _recently_written(self, key: str, at: float) -> bool:
+        written = self._written.get(key)
+        return written is not None and at - written < HOLD_SECONDS

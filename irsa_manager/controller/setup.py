@@ -1,0 +1,192 @@
+"""Which IRSASetup counts, which issuer the cluster has, and whose account it is: the facts that every plan needs.
+
+Rules, each tested:
+1. Only an IRSASetup of the operator's namespace counts, or the one that --setup names; a tenant's could otherwise
+   redirect every trust to an issuer of his own.
+2. Of two that could count, the one whose issuer the roles of this cluster trust, else the older one. A restore that
+   flips their ages must not rewrite the trusts.
+3. None, or one without iamOIDCProvider: the issuer of the cluster's own discovery document.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
+
+import structlog
+from msgspec import UNSET, Struct, field
+
+from irsa_manager.api.errors import AwsDenied, AwsError, IrsaError, KubernetesError
+from irsa_manager.api.irsasetup import IRSASetup, IRSASetupSpec, RoleDefaults
+from irsa_manager.aws.calls import Aws
+from irsa_manager.aws.snapshot import account_summary, read_provider
+from irsa_manager.kube.client import Kube
+from irsa_manager.kube.resources import NAMESPACES
+from irsa_manager.plan.facts import ClusterFacts
+from irsa_manager.plan.observed import ObservedRole
+from irsa_manager.plan.planner import Problem
+from irsa_manager.trust import arn
+from irsa_manager.trust.document import statements
+
+QUOTAS_SECONDS = 600.0
+
+log = structlog.get_logger(__name__)
+
+
+class Resolved(Struct, frozen=True):
+    """What was found out. facts: None with a problem that stops everything. setup: the one that counts.
+
+    provider: True there, False not there, None: may not be read (then provider_denied names the permission).
+    """
+
+    facts: ClusterFacts | None = None
+    problem: Problem | None = None
+    error: IrsaError | None = None
+    setup: IRSASetup | None = None
+    ignored: Mapping[str, str] = field(default_factory=dict)
+    provider: bool | None = None
+    provider_denied: AwsError | None = None
+
+
+class SetupResolver:
+    """Finds the facts. operator_namespace, named (NS/NAME or ""): as the flags say."""
+
+    def __init__(self, kube: Kube, aws: Aws, operator_namespace: str, named: str) -> None:
+        self._kube = kube
+        self._aws = aws
+        self._namespace = operator_namespace
+        self._named = named
+        self._cluster_id = ""
+        self._summary: dict[str, int] | None = None
+        self._summary_read = float("-inf")
+
+    def choose(
+        self, setups: Iterable[IRSASetup], trusted_hosts: Mapping[str, int]
+    ) -> tuple[IRSASetup | None, dict[str, str]]:
+        """The setup that counts, and why each other one doesn't. trusted_hosts: roles of ours by issuer host."""
+        everybody = sorted(setups, key=lambda s: (s.metadata.creation_timestamp, s.key))
+        if self._named:
+            eligible = [s for s in everybody if s.key == self._named]
+            why = f"--setup names {self._named}"
+        else:
+            eligible = [s for s in everybody if s.metadata.namespace == self._namespace]
+            why = f"only an IRSASetup in namespace {self._namespace} counts"
+        trusted = [s for s in eligible if trusted_hosts.get(_host(s))]
+        chosen = next(iter([*trusted, *eligible]), None)
+        ignored = {}
+        for setup in everybody:
+            if setup is chosen:
+                continue
+            if chosen is not None and setup in eligible:
+                ignored[setup.key] = f"IRSASetup {chosen.key} is in use"
+            else:
+                ignored[setup.key] = why[0].upper() + why[1:]
+        return chosen, ignored
+
+    async def resolve(self, setups: Iterable[IRSASetup], roles: Iterable[ObservedRole]) -> Resolved:
+        """Find the facts anew. Never raises for AWS or Kubernetes: what failed is in the result."""
+        chosen, ignored = self.choose(setups, hosts_trusted(roles))
+        try:
+            identity = await self._aws.identity()
+            issuer, source, problem = await self._issuer(chosen)
+            if problem is not None:
+                return Resolved(problem=problem, setup=chosen, ignored=ignored)
+            host = arn.provider_host(issuer)
+            provider, client_ids, denied = await self._provider(
+                arn.provider_arn(identity.partition, identity.account, host)
+            )
+            summary = await self._quotas()
+            cluster = await self._cluster_name(chosen)
+        except (AwsError, KubernetesError) as error:
+            return Resolved(error=error, setup=chosen, ignored=ignored)
+        spec = chosen.spec if chosen is not None and chosen.spec is not UNSET else None
+        facts = ClusterFacts(
+            partition=identity.partition,
+            account=identity.account,
+            issuer=issuer,
+            host=host,
+            cluster=cluster,
+            operator_namespace=self._namespace,
+            client_ids=client_ids or None,
+            issuer_source=source,
+            role_defaults=spec.role_defaults if spec else RoleDefaults(),
+            policy_quota=(summary or {}).get("AttachedPoliciesPerRoleQuota", 10),
+        )
+        return Resolved(facts=facts, setup=chosen, ignored=ignored, provider=provider, provider_denied=denied)
+
+    async def _quotas(self) -> dict[str, int] | None:
+        # Quotas change by a request to AWS, not by the minute.
+        if time.monotonic() - self._summary_read > QUOTAS_SECONDS:
+            self._summary = await account_summary(self._aws)
+            self._summary_read = time.monotonic()
+        return self._summary
+
+    async def _provider(self, provider_arn: str) -> tuple[bool | None, tuple[str, ...], AwsError | None]:
+        try:
+            client_ids = await read_provider(self._aws, provider_arn)
+        except AwsDenied as denied:
+            return None, (), denied
+        return client_ids is not None, client_ids or (), None
+
+    async def _issuer(self, setup: IRSASetup | None) -> tuple[str, str, Problem | None]:
+        if setup is not None and setup.spec is not UNSET:
+            spec = setup.spec
+            if spec.mode != "eks":
+                return "", "", Problem("NotImplemented", {"mode": spec.mode, "setup": setup.key})
+            if spec.iam_oidc_provider:
+                return f"https://{_host(setup)}", f"IRSASetup {setup.key}", None
+        try:
+            issuer = str((await self._kube.discovery_document()).get("issuer", ""))
+        except KubernetesError as error:
+            return "", "", self._no_issuer(f"its discovery document can't be read: {error.message}")
+        if not reachable(issuer):
+            return "", "", self._no_issuer(f"its issuer is {issuer or 'not named'}, which AWS can't reach")
+        return issuer, "the cluster's discovery document", None
+
+    def _no_issuer(self, cause: str) -> Problem:
+        return Problem("SetupMissing", {"cause": cause, "namespace": self._namespace})
+
+    async def _cluster_name(self, setup: IRSASetup | None) -> str:
+        if setup is not None and setup.spec is not UNSET and setup.spec.cluster_name:
+            return setup.spec.cluster_name
+        if not self._cluster_id:
+            system = await self._kube.get(NAMESPACES, None, "kube-system")
+            self._cluster_id = system.metadata.uid if system is not None else "unknown"
+        return self._cluster_id
+
+
+def _host(setup: IRSASetup) -> str:
+    spec = setup.spec
+    return host_of(spec) if isinstance(spec, IRSASetupSpec) else ""
+
+
+def host_of(spec: IRSASetupSpec) -> str:
+    """The issuer's host path that a setup names, however it is written."""
+    return arn.provider_host(spec.iam_oidc_provider).rstrip("/")
+
+
+def reachable(issuer: str) -> bool:
+    """Whether AWS could fetch that issuer's keys: https, and a name that isn't only the cluster's own."""
+    url = urlsplit(issuer)
+    host = (url.hostname or "").lower()
+    if url.scheme != "https" or "." not in host or host.endswith((".svc", ".local", ".internal", ".localhost")):
+        return False
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return True
+
+
+def hosts_trusted(roles: Iterable[ObservedRole]) -> dict[str, int]:
+    """How many of these roles trust each issuer's host path."""
+    counts: dict[str, int] = {}
+    for role in roles:
+        for statement in statements(role.trust):
+            principal = statement.get("Principal")
+            provider = principal.get("Federated") if isinstance(principal, dict) else None
+            if isinstance(provider, str):
+                host = arn.provider_host(provider)
+                counts[host] = counts.get(host, 0) + 1
+    return counts

@@ -1,0 +1,172 @@
+"""The status of an IRSA from what was decided and what came of it. Pure: the time is an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from irsa_manager.api import reasons
+from irsa_manager.api.irsa import IRSA, IRSAStatus, Record, RoleStatus
+from irsa_manager.api.kube import Condition
+from irsa_manager.controller.telling import Told
+from irsa_manager.plan.facts import ClusterFacts
+from irsa_manager.plan.mark import MarkKeys, RecordedRole, sign_record
+from irsa_manager.plan.observed import ObservedRole
+from irsa_manager.plan.planner import Decision
+from irsa_manager.trust.document import sha256
+
+SETTLING = "The role is new: for up to 15 s AWS may still refuse tokens."
+SETTLE_SECONDS = 15.0
+
+
+def judged(
+    irsa: IRSA,
+    decision: Decision,
+    role: ObservedRole | None,
+    facts: ClusterFacts,
+    keys: MarkKeys,
+    *,
+    role_told: Told | None,
+    accounts_told: Told | None,
+    ready_told: Told | None = None,
+    settling: bool = False,
+    changed: bool,
+    now: str,
+) -> IRSAStatus:
+    """The status after a plan was carried out, wholly or in part.
+
+    role: as it is now, None where it isn't there or isn't ours. *_told: what is wrong, None: all is well. ready_told:
+    what concerns the object as a whole. changed: something was written. now: RFC 3339.
+    """
+    before = irsa.status
+    desired = decision.desired
+    assert desired is not None  # noqa: S101  (a deletion has no status of its own)
+    mine = role is not None and decision.role_problem is None
+    role_status, record = before.role, before.record
+    if mine and role is not None:
+        origin = before.role.origin or "Created"
+        inline = tuple(sorted(n for n in desired.role.inline if n in (role.inline or {})))
+        role_status = RoleStatus(
+            name=role.name,
+            arn=role.arn,
+            id=role.id,
+            account_id=facts.account,
+            origin=origin,
+            trust_policy_sha256=sha256(role.trust) if role.trust is not None else "",
+            attached_policies=tuple(role.attached or ()),
+            inline_policies=inline,
+            foreign_inline_policies=decision.foreign_inline,
+            managed=desired.role.managed,
+        )
+        record = Record(
+            sign_record(keys, RecordedRole(facts.account, role.name, role.id, irsa.key, desired.role.managed))
+        )
+    good = _ready_message(decision, role, facts, settling=settling)
+    conditions = _conditions(irsa, role_told, accounts_told, ready_told, good, now)
+    after = replace(
+        before,
+        observed_generation=irsa.metadata.generation,
+        role=role_status,
+        record=record,
+        retired_roles=_retired(before, decision, role_status.name),
+        issuer=facts.issuer,
+        service_accounts=decision.bound,
+        service_account_count=len(decision.bound),
+        conditions=conditions,
+    )
+    return _stamped(before, after, changed=changed, now=now)
+
+
+def _retired(before: IRSAStatus, decision: Decision, current: str) -> tuple[RoleStatus, ...]:
+    """Old roles of a rename that are still there, so that they aren't forgotten."""
+    left = {role.name.lower() for role in decision.old_roles} - {current.lower()}
+    known = {r.name.lower(): r for r in (*before.retired_roles, before.role) if r.name}
+    return tuple(known[name] for name in sorted(left) if name in known)
+
+
+def _ready_message(decision: Decision, role: ObservedRole | None, facts: ClusterFacts, *, settling: bool) -> str:
+    if role is None:
+        return ""
+    policies = len(role.attached or ()) + len(role.inline or {})
+    return reasons.message(
+        "IRSAReady",
+        note=SETTLING if settling else "",
+        role=role.name,
+        account=facts.account,
+        service_accounts=len(decision.bound),
+        policies=policies,
+        source=facts.issuer_source,
+    )
+
+
+def _conditions(
+    irsa: IRSA, role: Told | None, accounts: Told | None, ready: Told | None, good: str, now: str
+) -> tuple[Condition, ...]:
+    first = ready or role or accounts
+    if first is None:
+        summed = _condition(irsa, "Ready", "True", "IRSAReady", good, now)
+    else:
+        summed = _condition(irsa, "Ready", "False", first.code, first.message, now)
+    made = [
+        summed,
+        _part(irsa, "RoleReady", role, now),
+        _part(irsa, "ServiceAccountsReady", accounts, now),
+    ]
+    if first is not None and first.stalled:
+        made.append(_condition(irsa, "Stalled", "True", first.code, first.message, now))
+    return tuple(made)
+
+
+def _part(irsa: IRSA, kind: str, told: Told | None, now: str) -> Condition:
+    if told is None:
+        return _condition(irsa, kind, "True", "IRSAReady", "", now)
+    return _condition(irsa, kind, "False", told.code, told.message, now)
+
+
+def _condition(irsa: IRSA, kind: str, status: str, reason: str, message: str, now: str) -> Condition:
+    before = irsa.status.condition(kind)
+    since = before.last_transition_time if before is not None and before.status == status else now
+    return Condition(kind, status, reason, message, irsa.metadata.generation, since or now)
+
+
+def _stamped(before: IRSAStatus, after: IRSAStatus, *, changed: bool, now: str) -> IRSAStatus:
+    """lastSyncTime moves only where something was written or found different: it isn't a heartbeat."""
+    if changed or before.role != after.role or not before.last_sync_time:
+        return replace(after, last_sync_time=now)
+    return after
+
+
+def unjudged(irsa: IRSA, told: Told, now: str, *, status: str = "False") -> IRSAStatus:
+    """The status where nothing could be decided: Ready says why, the rest stays as it was."""
+    conditions = [c for c in irsa.status.conditions if c.type not in {"Ready", "Stalled"}]
+    conditions.insert(0, _condition(irsa, "Ready", status, told.code, told.message, now))
+    if told.stalled:
+        conditions.append(_condition(irsa, "Stalled", "True", told.code, told.message, now))
+    generation = irsa.metadata.generation if status == "False" else irsa.status.observed_generation
+    return replace(irsa.status, observed_generation=generation, conditions=tuple(conditions))
+
+
+def suspended(irsa: IRSA, now: str) -> IRSAStatus:
+    """The status of a suspended object: Ready is Unknown, since nothing is looked at."""
+    ready = irsa.status.condition("Ready")
+    if ready is not None and ready.reason == "Suspended":
+        return replace(irsa.status, observed_generation=irsa.metadata.generation)
+    if ready is not None and ready.status == "True":
+        last = f"last Ready=True at {irsa.status.last_sync_time or ready.last_transition_time}"
+    else:
+        last = "it wasn't ready before"
+    told = Told("Suspended", reasons.message("Suspended", last_ready=last))
+    after = unjudged(irsa, told, now, status="Unknown")
+    return replace(after, observed_generation=irsa.metadata.generation)
+
+
+def deleting(irsa: IRSA, told: Sequence[Told], now: str) -> IRSAStatus:
+    """The status of an object whose deletion waits: what holds it."""
+    return unjudged(irsa, told[0], now)
+
+
+def progressing(irsa: IRSA, now: str) -> IRSAStatus:
+    """The status between a change of the spec and the first result, for those who wait for it."""
+    told = Told("Progressing", reasons.message("Progressing", generation=irsa.metadata.generation))
+    return unjudged(irsa, told, now, status="Unknown")

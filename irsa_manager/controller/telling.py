@@ -1,0 +1,256 @@
+"""What is told to people: events for what was done, conditions' reasons and messages for what wasn't. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from irsa_manager.api import reasons
+from irsa_manager.api.errors import AwsDenied, AwsError, IrsaError
+from irsa_manager.api.irsa import IRSA
+from irsa_manager.controller.carry_out import Failure
+from irsa_manager.kube.errors import KubeForbidden
+from irsa_manager.plan import actions as do
+from irsa_manager.plan.actions import AwsAction, KubeAction
+from irsa_manager.plan.desired import DesiredRole
+from irsa_manager.plan.planner import Problem
+from irsa_manager.trust import arn
+from irsa_manager.trust.document import length, sha256
+
+SOON = "soon, then ever more slowly"
+_QUOTA = re.compile(r"quota for \w+: (\d+)")
+
+
+class Told(Struct, frozen=True):
+    """A reason of the catalogue with its message filled in."""
+
+    code: str
+    message: str
+
+    @property
+    def stalled(self) -> bool:
+        """Whether nothing improves until somebody acts."""
+        return reasons.get(self.code).stalled
+
+
+def problem_told(problem: Problem) -> Told:
+    """A planner's problem as people read it."""
+    return Told(problem.code, reasons.message(problem.code, **problem.facts))
+
+
+def failure_told(failure: Failure, done: Sequence[AwsAction | KubeAction], desired: DesiredRole | None) -> Told:
+    """A failed action as people read it."""
+    action, error = failure.action, failure.error
+    if isinstance(action, KubeAction):
+        return _kube_failure(action, error, done)
+    note = f"(Request {error.request_id}.)" if error.request_id else ""
+    said: dict[str, Any] = {
+        "role": action.role,
+        "error": error.message,
+        "next_try": SOON,
+        "operation": _operation(error),
+    }
+    match error.code:
+        case "PermissionMissing" if isinstance(error, AwsDenied):
+            return denied_told(error, done)
+        case "CredentialsInvalid":
+            return Told(error.code, reasons.message(error.code, cause=_cause(error)))
+        case "PolicyNotFound":
+            policy = getattr(action, "policy_arn", "") or getattr(action, "boundary", "") or "named in the object"
+            return Told(error.code, reasons.message(error.code, policy=arn.policy_name(policy)))
+        case "MalformedDocument":
+            document = f"inline policy {action.name}" if isinstance(action, do.PutInlinePolicy) else "the trust policy"
+            return Told(error.code, reasons.message(error.code, document=document, **said))
+        case "QuotaExceeded":
+            return Told(error.code, reasons.message(error.code, quota=error.message.rstrip("."), **said))
+        case "TrustTooLarge" if desired is not None:
+            found = _QUOTA.search(error.message)
+            limit = found[1] if found else "IAM's"
+            size, subjects = length(desired.trust), len(desired.subjects)
+            values: dict[str, Any] = {"size": size, "subjects": subjects, "limit": limit, **said}
+            return Told(error.code, reasons.message(error.code, **values))
+        case "RoleInUse":
+            return Told(error.code, reasons.message(error.code, role=action.role, holder=error.object or _cause(error)))
+        case "Throttled" | "AWSUnavailable" | "IRSAFailedRoleUpdate":
+            return Told(error.code, reasons.message(error.code, note=note, **said))
+    return Told("IRSAFailedRoleUpdate", reasons.message("IRSAFailedRoleUpdate", note=note, **said))
+
+
+def denied_told(error: AwsDenied, done: Sequence[AwsAction | KubeAction]) -> Told:
+    """A missing permission of AWS's, with what was done before it was met."""
+    principal = error.principal or "the manager's identity"
+    resource = error.object or "the account"
+    values: dict[str, Any] = {
+        "action": error.action,
+        "principal": principal,
+        "resource": resource,
+        "done": summary(done),
+    }
+    return Told("PermissionMissing", reasons.message("PermissionMissing", **values))
+
+
+def error_told(error: IrsaError) -> Told:
+    """Something that failed before a plan was made (identity, issuer, a read)."""
+    if isinstance(error, AwsDenied):
+        return denied_told(error, ())
+    if isinstance(error, AwsError):
+        values: dict[str, Any] = {
+            "role": "of this object",
+            "error": error.message,
+            "next_try": SOON,
+            "operation": _operation(error),
+            "cause": _cause(error),
+        }
+        code = (
+            error.code
+            if error.code in {"Throttled", "AWSUnavailable", "CredentialsInvalid"}
+            else "IRSAFailedRoleUpdate"
+        )
+        return Told(code, reasons.message(code, **values))
+    values: dict[str, Any] = {"service_account": "of this object", "error": error.message, "bound": 0, "next_try": SOON}
+    return Told("IRSAFailedApplyingResources", reasons.message("IRSAFailedApplyingResources", **values))
+
+
+def _kube_failure(action: KubeAction, error: IrsaError, done: Sequence[AwsAction | KubeAction]) -> Told:
+    account = f"{action.namespace}/{action.name}"
+    if isinstance(error, KubeForbidden):
+        verb = error.verb or "write"
+        values: dict[str, Any] = {
+            "action": f"{verb} {error.resource or 'serviceaccounts'}",
+            "principal": "the manager",
+            "resource": f"ServiceAccount {account}",
+            "done": summary(done),
+        }
+        return Told("PermissionMissing", reasons.message("PermissionMissing", **values))
+    if isinstance(action, do.DeleteServiceAccount):
+        values: dict[str, Any] = {"thing": f"ServiceAccount {account}", "error": error.message, "next_try": SOON}
+        return Told("IRSAFailedDeletingResources", reasons.message("IRSAFailedDeletingResources", **values))
+    bound = sum(isinstance(a, KubeAction) for a in done)
+    values: dict[str, Any] = {"service_account": account, "error": error.message, "bound": bound, "next_try": SOON}
+    return Told("IRSAFailedApplyingResources", reasons.message("IRSAFailedApplyingResources", **values))
+
+
+def _operation(error: IrsaError) -> str:
+    return error.operation if isinstance(error, AwsError) and error.operation else "a call"
+
+
+def _cause(error: IrsaError) -> str:
+    return error.aws_code if isinstance(error, AwsError) and error.aws_code else error.message
+
+
+def summary(done: Sequence[AwsAction | KubeAction]) -> str:
+    """What a plan achieved, in a few words: "role, trust, 2 policies"."""
+    parts = ["role"] if any(isinstance(a, do.CreateRole) for a in done) else []
+    parts += ["trust"] if any(isinstance(a, do.CreateRole | do.UpdateTrust) for a in done) else []
+    policies = sum(isinstance(a, do.AttachPolicy | do.PutInlinePolicy) for a in done)
+    parts += [reasons.counted(policies, "policy")] if policies else []
+    accounts = sum(isinstance(a, KubeAction) for a in done)
+    parts += [reasons.counted(accounts, "ServiceAccount")] if accounts else []
+    return ", ".join(parts) or "nothing"
+
+
+class Happening(Struct, frozen=True):
+    """One event. service_account: namespace/name of the ServiceAccount that it is about too, "" for none."""
+
+    code: str
+    message: str
+    service_account: str = ""
+
+
+def happened(
+    irsa: IRSA, action: AwsAction | KubeAction, account: str, role_id: str, desired_trust: object
+) -> Happening:
+    """The event that tells of an action that took effect.
+
+    account: the AWS account. role_id: of a role that was created. desired_trust: None for a deletion.
+    """
+    thing = _drifted(irsa, action, desired_trust)
+    if thing:
+        return Happening(
+            "DriftRepaired",
+            reasons.message("DriftRepaired", thing=thing, why=action.reason),
+            _account_key(action),
+        )
+    if isinstance(action, KubeAction):
+        return _account_happening(irsa, action)
+    values: dict[str, Any] = {"role": action.role, "account": account, "role_id": role_id, "why": action.reason}
+    match action:
+        case do.CreateRole():
+            code = "RoleCreated"
+        case do.DeleteRole():
+            code = "RoleDeleted"
+        case do.UpdateTrust():
+            code = "TrustUpdated"
+        case do.AttachPolicy(policy_arn=policy):
+            code, values["policy"] = "PolicyAttached", arn.policy_name(policy)
+        case do.PutInlinePolicy(name=name):
+            code, values["policy"] = "PolicyAttached", f"{name} (inline)"
+        case do.DetachPolicy(policy_arn=policy):
+            code, values["policy"] = "PolicyDetached", arn.policy_name(policy)
+        case do.DeleteInlinePolicy(name=name):
+            code, values["policy"] = "PolicyDetached", f"{name} (inline)"
+        case _:
+            code, values["changes"] = "RoleUpdated", _attribute(action)
+            values["why"] = f"{action.reason[0].upper()}{action.reason[1:]}."
+    return Happening(code, reasons.message(code, **values))
+
+
+def _account_happening(irsa: IRSA, action: KubeAction) -> Happening:
+    key = f"{action.namespace}/{action.name}"
+    role = irsa.status.role.name or (irsa.spec.iam_role.name if irsa.spec else "")
+    values: dict[str, Any] = {"service_account": key, "role": role, "why": action.reason}
+    match action:
+        case do.CreateServiceAccount():
+            code = "ServiceAccountCreated"
+        case do.PatchServiceAccount() if any(value is not None for value in action.annotations.values()):
+            code = "ServiceAccountAnnotated"
+        case do.DeleteServiceAccount():
+            code, values["how"] = "ServiceAccountReleased", f"deleted, {action.reason}"
+        case _:
+            code, values["how"] = "ServiceAccountReleased", f"our annotations were taken off, {action.reason}"
+    return Happening(code, reasons.message(code, **values), key)
+
+
+def _account_key(action: AwsAction | KubeAction) -> str:
+    return f"{action.namespace}/{action.name}" if isinstance(action, KubeAction) else ""
+
+
+def _attribute(action: AwsAction) -> str:
+    match action:
+        case do.SetBoundary() | do.RemoveBoundary():
+            return "permissions boundary"
+        case do.TagRole(tags=tags):
+            return f"tags {', '.join(sorted(tags))}"
+        case do.UntagRole(keys=keys):
+            return f"tags {', '.join(keys)} (taken away)"
+    return "attributes"
+
+
+def _drifted(irsa: IRSA, action: AwsAction | KubeAction, desired_trust: object) -> str:
+    """What somebody else had changed, if this action puts something back: the spec is the one that was in force."""
+    status = irsa.status
+    ready = status.condition("Ready")
+    if desired_trust is None or status.observed_generation != irsa.metadata.generation or ready is None:
+        return ""
+    role = f"role {status.role.name}"
+    match action:
+        case do.CreateRole() if status.role.id and status.role.name == action.role:
+            return f"{role} (it was gone; its id was {status.role.id})"
+        case do.UpdateTrust(trust=trust) if status.role.trust_policy_sha256 == sha256(trust):
+            return f"The trust policy of {role}"
+        case do.AttachPolicy(policy_arn=policy) if policy in status.role.attached_policies:
+            return f"Policy {arn.policy_name(policy)} of {role}"
+        case do.DetachPolicy(policy_arn=policy) if policy not in status.role.attached_policies:
+            return f"{role[0].upper()}{role[1:]}, to which policy {arn.policy_name(policy)} had been attached,"
+        case do.PutInlinePolicy(name=name) if name in status.role.inline_policies:
+            return f"Inline policy {name} of {role}"
+        case do.SetBoundary() | do.UpdateRole() | do.TagRole() if status.role.id:
+            return f"{role[0].upper()}{role[1:]}"
+        case do.CreateServiceAccount() | do.PatchServiceAccount():
+            key = (action.namespace, action.name)
+            if key in {(b.namespace, b.name) for b in status.service_accounts}:
+                return f"ServiceAccount {action.namespace}/{action.name}"
+    return ""
