@@ -16,7 +16,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from irsa_manager.api import names, reasons
-from irsa_manager.api.errors import AwsDenied, AwsError, AwsExists, IrsaError
+from irsa_manager.api.errors import AwsDenied, AwsError, AwsExists
 from irsa_manager.api.irsa import IRSA, IRSAStatus
 from irsa_manager.aws.calls import Aws
 from irsa_manager.aws.snapshot import read_instance_profiles, read_role
@@ -26,6 +26,7 @@ from irsa_manager.controller.roles import RoleStore
 from irsa_manager.controller.setup import Resolved
 from irsa_manager.controller.telling import Told, error_told, failure_told, happened, problem_told
 from irsa_manager.controller.view import ClusterView
+from irsa_manager.controller.workers import TryAgain
 from irsa_manager.kube.client import Kube
 from irsa_manager.kube.errors import KubeConflict, KubeNotFound
 from irsa_manager.kube.events import EventRecorder
@@ -41,10 +42,6 @@ STALLED_SECONDS = 300.0
 UNREADY_SECONDS = 10.0
 
 log = structlog.get_logger("irsa_manager.controller")
-
-
-class TryAgain(IrsaError):  # noqa: N818
-    """The status is written; the work is to be tried again with back-off."""
 
 
 class Reconciler:

@@ -110,7 +110,7 @@ def error_told(error: IrsaError) -> Told:
             else "IRSAFailedRoleUpdate"
         )
         return Told(code, reasons.message(code, **values))
-    values: dict[str, Any] = {"service_account": "of this object", "error": error.message, "bound": 0, "next_try": SOON}
+    values = {"service_account": "of this object", "error": error.message, "bound": 0, "next_try": SOON}
     return Told("IRSAFailedApplyingResources", reasons.message("IRSAFailedApplyingResources", **values))
 
 
@@ -126,10 +126,10 @@ def _kube_failure(action: KubeAction, error: IrsaError, done: Sequence[AwsAction
         }
         return Told("PermissionMissing", reasons.message("PermissionMissing", **values))
     if isinstance(action, do.DeleteServiceAccount):
-        values: dict[str, Any] = {"thing": f"ServiceAccount {account}", "error": error.message, "next_try": SOON}
+        values = {"thing": f"ServiceAccount {account}", "error": error.message, "next_try": SOON}
         return Told("IRSAFailedDeletingResources", reasons.message("IRSAFailedDeletingResources", **values))
     bound = sum(isinstance(a, KubeAction) for a in done)
-    values: dict[str, Any] = {"service_account": account, "error": error.message, "bound": bound, "next_try": SOON}
+    values = {"service_account": account, "error": error.message, "bound": bound, "next_try": SOON}
     return Told("IRSAFailedApplyingResources", reasons.message("IRSAFailedApplyingResources", **values))
 
 

@@ -30,6 +30,10 @@ FAILED: Final = "error"
 log = structlog.get_logger(__name__)
 
 
+class TryAgain(IrsaError):  # noqa: N818
+    """Raised by a handler that has told what is wrong (in a status): try again with back-off, without a word in the log."""
+
+
 async def run_workers(
     queue: WorkQueue[K], handler: Handler[K], count: int, *, observer: Observer[K] | None = None
 ) -> None:
@@ -64,6 +68,10 @@ async def _work(queue: WorkQueue[K], handler: Handler[K], observer: Observer[K] 
 async def _handle(queue: WorkQueue[K], handler: Handler[K], key: K) -> str:
     try:
         again = await handler(key)
+    except TryAgain as error:
+        delay = queue.retry(key)
+        log.debug("to be tried again", object=str(key), code=error.code, retry_seconds=round(delay, 1))
+        return AGAIN
     except Exception as error:  # noqa: BLE001  (one object's failure must not stop the others)
         delay = queue.retry(key)
         # One line in place of log.exception's trace: it may come again every few seconds.

@@ -1,0 +1,41 @@
+"""Logs: one JSON line each in a pod, readable lines on a terminal; on stderr, since stdout is for results."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+from irsa_manager.api.errors import UsageError
+
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def configure_logs(level: str = "info", form: str = "") -> None:
+    """level: debug, info, warning or error. form: json, text, or "" to choose by what stderr is. Raises UsageError."""
+    import structlog
+
+    if level not in _LEVELS:
+        raise UsageError("UsageError", f"--log-level={level} is unknown.", hint=f"Choose one of {', '.join(_LEVELS)}.")
+    if form not in {"", "json", "text"}:
+        raise UsageError("UsageError", f"--log-format={form} is unknown.", hint="Choose json or text.")
+    text = form == "text" or (not form and sys.stderr.isatty())
+    processors: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
+        structlog.processors.EventRenamer("msg"),
+    ]
+    if text:
+        processors.append(structlog.dev.ConsoleRenderer(event_key="msg", timestamp_key="ts", pad_event_to=0))
+    else:
+        processors.append(structlog.processors.JSONRenderer())
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    # Libraries' own logs: botocore at debug would print requests.
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("botocore").setLevel(logging.ERROR)

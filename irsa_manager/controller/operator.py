@@ -1,0 +1,313 @@
+"""The operator put together: caches, queue, workers, sweeps, leadership, metrics and health."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from irsa_manager import __version__
+from irsa_manager.api import names, reasons
+from irsa_manager.api.errors import AwsError
+from irsa_manager.api.irsa import IRSA
+from irsa_manager.api.irsasetup import IRSASetup
+from irsa_manager.aws.calls import Aws
+from irsa_manager.aws.credentials import AwsSettings
+from irsa_manager.aws.pacing import Pacer
+from irsa_manager.aws.session import open_aws
+from irsa_manager.controller.carry_out import Hands
+from irsa_manager.controller.marks import load_mark_keys
+from irsa_manager.controller.metrics import Metrics
+from irsa_manager.controller.queue import HIGH, LOW, Priority, WorkQueue
+from irsa_manager.controller.reconcile import Reconciler
+from irsa_manager.controller.roles import RoleStore
+from irsa_manager.controller.serve import serve_health, serve_metrics
+from irsa_manager.controller.setup import Resolved, SetupResolver
+from irsa_manager.controller.setup_status import setup_status
+from irsa_manager.controller.sweeps import Sweeper
+from irsa_manager.controller.view import ClusterView
+from irsa_manager.controller.workers import run_workers
+from irsa_manager.kube.client import Kube
+from irsa_manager.kube.errors import CODE_REFUSED, KubeConflict, KubeNotFound
+from irsa_manager.kube.events import EventRecorder
+from irsa_manager.kube.lease import LeaderElector, LeadershipLost
+from irsa_manager.kube.reflector import Reflector
+from irsa_manager.kube.resources import IRSAS, IRSASETUPS, NAMESPACES, SERVICE_ACCOUNTS, Namespace, ServiceAccount
+from irsa_manager.plan.mark import MarkKeys, Whose
+from irsa_manager.plan.observed import ObservedRole
+from irsa_manager.plan.ownership import whose
+
+RESOLVE_RETRY_SECONDS = 5.0
+
+log = structlog.get_logger("irsa_manager.controller")
+
+
+class Settings(Struct, frozen=True):
+    """How the operator runs. Addresses as serve.parse_address gives them; sweep_interval in seconds."""
+
+    namespace: str
+    aws: AwsSettings
+    setup: str = ""
+    leader_elect: bool = False
+    metrics: tuple[str, int] | None = None
+    health: tuple[str, int] | None = None
+    sweep_interval: float = 60.0
+    workers: int = 8
+    calls_per_second: float = 20.0
+
+
+class Operator:
+    """One running operator."""
+
+    def __init__(self, settings: Settings, kube: Kube) -> None:
+        self._settings = settings
+        self._kube = kube
+        self._metrics = Metrics()
+        self._queue: WorkQueue[str] = WorkQueue()
+        self._view = ClusterView(RoleStore())
+        self._events = EventRecorder(kube)
+        self._resolved = Resolved()
+        self._resolve_now = asyncio.Event()
+        self._lacking = "starting"
+        self._elector: LeaderElector | None = None
+        self._sweeper: Sweeper | None = None
+        self._keys: MarkKeys | None = None
+        self._setups = Reflector(kube, IRSASETUPS, self._on_setup)
+        self._irsas = Reflector(kube, IRSAS, self._on_irsa)
+        self._accounts = Reflector(kube, SERVICE_ACCOUNTS, self._on_account)
+        self._namespaces = Reflector(kube, NAMESPACES, self._on_namespace)
+
+    async def run(self) -> None:
+        """Run until cancelled or leadership is lost (LeadershipLost)."""
+        settings = self._settings
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(serve_metrics(settings.metrics, self._metrics.registry))
+            await stack.enter_async_context(serve_health(settings.health, lambda: self._lacking))
+            if settings.leader_elect:
+                self._elector = LeaderElector(self._kube, settings.namespace)
+                # A replica that waits is ready: it is there to take over.
+                self._lacking = ""
+                await self._elector.run(self._lead)
+            else:
+                await self._lead()
+
+    def _guard(self) -> None:
+        if self._elector is not None and not self._elector.valid():
+            raise LeadershipLost(CODE_REFUSED, "The lease has run out; another manager may lead by now.")
+
+    async def _lead(self) -> None:
+        self._metrics.leader.set(1)
+        pacer = Pacer(self._settings.calls_per_second)
+        async with open_aws(self._settings.aws, pacer=pacer, on_call=self._metrics.called, guard=self._guard) as aws:
+            await self._work(aws, pacer)
+
+    async def _work(self, aws: Aws, pacer: Pacer) -> None:
+        self._keys = await load_mark_keys(self._kube, self._settings.namespace)
+        resolver = SetupResolver(self._kube, aws, self._settings.namespace, self._settings.setup)
+        hands = Hands(aws, self._kube, self._view.roles, self._guard)
+        reconciler = Reconciler(
+            self._kube,
+            aws,
+            self._view,
+            hands,
+            self._events,
+            keys=self._keys,
+            resolved=lambda: self._resolved,
+            wake=self._wake,
+            guard=self._guard,
+            drift=lambda kind: self._metrics.drift.labels(kind).inc(),
+        )
+        self._sweeper = Sweeper(
+            aws,
+            self._view,
+            self._metrics,
+            self._settings.sweep_interval,
+            changed=self._roles_changed,
+            after=lambda: self._resolve(resolver),
+        )
+        self._view.irsas = self._irsas.store
+        self._view.accounts = self._accounts.store
+        self._metrics.watch_state(
+            self._irsas.store.values,
+            self._queue.depth,
+            lambda: {p.name.lower(): self._queue.oldest_seconds(p) for p in Priority},
+            lambda: pacer.rate,
+        )
+        reflectors = (self._setups, self._irsas, self._accounts, self._namespaces)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._events.run(), name="events")
+            for reflector in reflectors:
+                group.create_task(reflector.run(), name="reflector")
+            self._lacking = "caches aren't filled yet"
+            for reflector in reflectors:
+                await reflector.synced.wait()
+            self._lacking = "the account wasn't read yet"
+            await self._sweeper.first()
+            await self._say_start(aws)
+            self._lacking = ""
+            group.create_task(self._sweeper.run(), name="sweeps")
+            group.create_task(self._keep_resolved(resolver), name="setup")
+            group.create_task(
+                run_workers(self._queue, reconciler.reconcile, self._settings.workers, observer=self._metrics.worked),
+                name="workers",
+            )
+
+    async def _say_start(self, aws: Aws) -> None:
+        facts = self._resolved.facts
+        try:
+            identity = (await aws.identity()).arn
+        except AwsError as error:
+            log.warning(
+                "started without usable AWS credentials", version=__version__, code=error.code, error=str(error)
+            )
+            return
+        log.info(
+            "started",
+            version=__version__,
+            identity=identity,
+            account=facts.account if facts else "",
+            partition=facts.partition if facts else "",
+            issuer=facts.issuer if facts else "",
+            level="sweeps" if self._view.roles.complete else "roles one by one",
+            objects=len(self._irsas.store),
+        )
+
+    # What wakes objects up
+
+    def _wake(self, keys: set[str]) -> None:
+        for key in keys:
+            self._queue.add(key, HIGH)
+
+    def _on_irsa(self, key: str, old: IRSA | None, new: IRSA | None) -> None:
+        others = self._view.irsa_changed(key, old, new)
+        self._wake(others)
+        if new is None:
+            self._queue.discard(key)
+            self._resolve_now.set()
+        elif old is None or _matters(old, new):
+            self._queue.add(key, HIGH)
+            if old is None:
+                self._resolve_now.set()
+
+    def _on_account(self, key: str, old: ServiceAccount | None, new: ServiceAccount | None) -> None:
+        self._wake(self._view.account_changed(key, old, new))
+
+    def _on_namespace(self, key: str, old: Namespace | None, new: Namespace | None) -> None:
+        if (
+            old is not None
+            and new is not None
+            and old.terminating == new.terminating
+            and old.metadata.labels == new.metadata.labels
+        ):
+            return
+        self._wake(self._view.namespace_changed(key, new))
+
+    def _on_setup(self, key: str, old: IRSASetup | None, new: IRSASetup | None) -> None:
+        del key
+        if old is None or new is None or _matters(old, new):
+            self._resolve_now.set()
+
+    def _roles_changed(self, names_: set[str]) -> None:
+        for name in names_:
+            for key in self._view.role_changed(name):
+                self._queue.add(key, LOW)
+
+    # The facts
+
+    async def _keep_resolved(self, resolver: SetupResolver) -> None:
+        while True:
+            timeout = None if self._resolved.facts is not None else RESOLVE_RETRY_SECONDS
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._resolve_now.wait()
+            except TimeoutError:
+                log.debug("looking for the issuer and the account again")
+            self._resolve_now.clear()
+            await self._resolve(resolver)
+
+    async def _resolve(self, resolver: SetupResolver) -> None:
+        before = self._resolved
+        self._resolved = await resolver.resolve(self._setups.store.values(), self._own_roles())
+        if self._resolved.facts is not None:
+            self._metrics.account_is(self._resolved.facts.account)
+        if before.facts != self._resolved.facts or (before.facts is None and self._resolved.error is not None):
+            for key in self._irsas.store:
+                self._queue.add(key, LOW)
+        await self._write_setups()
+
+    def _own_roles(self) -> list[ObservedRole]:
+        account = self._resolved.facts.account if self._resolved.facts else ""
+        keys = self._keys
+        if keys is None or not account:
+            return []
+        roles = self._view.roles.roles.values()
+        return [r for r in roles if whose(r, "", account, keys) is not Whose.UNMARKED]
+
+    async def _write_setups(self) -> None:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        dependents = sorted(self._irsas.store)
+        swept = self._sweeper.last_success if self._sweeper else 0.0
+        for setup in list(self._setups.store.values()):
+            after = setup_status(setup, self._resolved, dependents, swept, now)
+            try:
+                await self._finalize(setup, dependents)
+                if after != setup.status:
+                    self._guard()
+                    body = {"status": msgspec.to_builtins(after)}
+                    meta = setup.metadata
+                    await self._kube.apply(IRSASETUPS, meta.namespace, meta.name, body, subresource="status")
+                    self._tell_setup(setup, after)
+            except (KubeConflict, KubeNotFound):
+                self._resolve_now.set()
+
+    async def _finalize(self, setup: IRSASetup, dependents: list[str]) -> None:
+        """The setup that counts stays while IRSAs rest on it; upstream's finalizer on others goes with them."""
+        meta = setup.metadata
+        counts = setup.key not in self._resolved.ignored
+        finalizers = list(meta.finalizers)
+        if meta.deleting and names.FINALIZER in finalizers and not (counts and dependents):
+            finalizers.remove(names.FINALIZER)
+        elif not meta.deleting and counts and names.FINALIZER not in finalizers:
+            finalizers.append(names.FINALIZER)
+        if finalizers == meta.finalizers:
+            return
+        self._guard()
+        patch = {"metadata": {"finalizers": finalizers or None, "resourceVersion": meta.resource_version}}
+        await self._kube.merge_patch(IRSASETUPS, meta.namespace, meta.name, patch)
+
+    def _tell_setup(self, setup: IRSASetup, after: Any) -> None:
+        ready = next(c for c in after.conditions if c.type == "Ready")
+        before = next((c for c in setup.status.conditions if c.type == "Ready"), None)
+        if before is not None and before.reason == ready.reason:
+            return
+        kind = reasons.get(ready.reason).event_type
+        if kind == "Warning":
+            log.warning(ready.message, object=f"IRSASetup {setup.key}", code=ready.reason)
+            meta = setup.metadata
+            self._events.record(
+                kind="IRSASetup",
+                namespace=meta.namespace,
+                name=meta.name,
+                uid=meta.uid,
+                api_version=names.API_VERSION,
+                type="Warning",
+                reason=ready.reason,
+                message=ready.message,
+            )
+
+
+def _matters(old: IRSA | IRSASetup, new: IRSA | IRSASetup) -> bool:
+    """Whether a change is more than our own status: spec, deletion, or who it is."""
+    before, after = old.metadata, new.metadata
+    return (
+        before.uid != after.uid
+        or before.generation != after.generation
+        or before.deleting != after.deleting
+        or before.finalizers != after.finalizers
+        or before.annotations != after.annotations
+    )

@@ -1,0 +1,134 @@
+"""Sweeps: read the whole account in pages, so that drift of any kind is found at the cost of a few calls.
+
+Without iam:GetAccountAuthorizationDetails the roles are read one by one, the one read longest ago first, spread over
+the interval but never faster than one in PACE_SECONDS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+from msgspec import UNSET
+
+from irsa_manager.api.errors import AwsDenied, AwsError
+from irsa_manager.aws.calls import Aws
+from irsa_manager.aws.pacing import Priority
+from irsa_manager.aws.snapshot import read_role, sweep
+from irsa_manager.controller.metrics import Metrics
+from irsa_manager.controller.view import ClusterView
+
+COST = 0.01
+"""Share of the time that sweeps may take: their interval grows so that they stay below it."""
+
+LONGEST = 10
+"""Times the interval that a costly sweep may be put off."""
+
+PACE_SECONDS = 0.5
+ASK_AGAIN_SECONDS = 600.0
+"""How long a denied sweep isn't tried again: an administrator may have granted it meanwhile."""
+
+log = structlog.get_logger("irsa_manager.controller")
+
+
+class Sweeper:
+    """Keeps the role store true. changed: told the names of roles that differ. after: run after each sweep."""
+
+    def __init__(
+        self,
+        aws: Aws,
+        view: ClusterView,
+        metrics: Metrics,
+        interval: float,
+        *,
+        changed: Callable[[set[str]], None],
+        after: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._aws = aws
+        self._view = view
+        self._metrics = metrics
+        self._interval = interval
+        self._changed = changed
+        self._after = after
+        self._denied_until = float("-inf")
+        self._failed = False
+        self.last_success = 0.0
+        """time.time() of the last whole sweep, 0 where there was none."""
+
+    async def first(self) -> None:
+        """Sweep once before any work; a failure is said and work begins all the same, role by role."""
+        await self._sweep()
+
+    async def run(self) -> None:
+        """Sweep for ever."""
+        pause = self._interval
+        while True:
+            if time.monotonic() < self._denied_until:
+                await self._one_by_one(self._interval)
+                continue
+            await asyncio.sleep(pause)
+            # What else ran meanwhile is counted in: an upper bound of the sweep's own cost.
+            cpu = time.process_time()
+            await self._sweep()
+            cost = time.process_time() - cpu
+            pause = max(self._interval, min(cost / COST, LONGEST * self._interval))
+
+    async def _sweep(self) -> None:
+        started = time.monotonic()
+        try:
+            snapshot = await sweep(self._aws, descriptions=self._descriptions())
+        except AwsDenied as error:
+            self._denied_until = time.monotonic() + ASK_AGAIN_SECONDS
+            log.warning(
+                "the account can't be read as a whole; roles are read one by one",
+                code=error.code,
+                missing=error.action,
+                hint="Grant it: drift is then found within one sweep, for fewer calls.",
+            )
+            await self._after()
+            return
+        except AwsError as error:
+            if not self._failed:
+                log.warning("a sweep failed; the last snapshot stays in use", code=error.code, error=str(error))
+            self._failed = True
+            await self._after()
+            return
+        self._failed = False
+        self.last_success = time.time()
+        self._metrics.sweep_duration.observe(time.monotonic() - started)
+        self._metrics.sweep_success.set(self.last_success)
+        names = self._view.roles.swept(snapshot.roles, snapshot.started_monotonic, described=snapshot.described)
+        log.debug("swept", roles=len(snapshot.roles), pages=snapshot.pages, changed=len(names))
+        await self._after()
+        self._changed(names)
+
+    def _descriptions(self) -> bool:
+        """Whether some object manages what only ListRoles shows: description or session duration."""
+        return any(
+            irsa.spec is not UNSET
+            and (
+                irsa.spec.iam_role.description is not UNSET
+                or irsa.spec.iam_role.max_session_duration_seconds is not UNSET
+            )
+            for irsa in self._view.irsas.values()
+        )
+
+    async def _one_by_one(self, seconds: float) -> None:
+        """Read roles singly for so long."""
+        names = sorted({i.spec.iam_role.name for i in self._view.irsas.values() if i.spec is not UNSET} - {""})
+        pause = max(PACE_SECONDS, seconds / max(1, len(names)))
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            name = self._view.roles.oldest_read(names)
+            if name is not None:
+                try:
+                    role = await read_role(self._aws, name, priority=Priority.SWEEP)
+                except AwsError as error:
+                    log.debug("a role couldn't be read", role=name, code=error.code, error=str(error))
+                else:
+                    if self._view.roles.saw(name, role):
+                        self._changed({name.lower()})
+            await asyncio.sleep(pause)
+        await self._after()
