@@ -12,8 +12,9 @@ import httpx2
 import pytest
 import yaml
 
-from irsa_manager.sandbox.finder import find
 from irsa_manager.sandbox.controlplane import ControlPlane
+from irsa_manager.sandbox.finder import find
+from irsa_manager.sandbox.running import RunningSandbox, running_sandbox
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +58,18 @@ def namespace(api: httpx2.Client) -> Iterator[str]:
     api.post("/api/v1/namespaces", json=body).raise_for_status()
     yield name
     api.delete(f"/api/v1/namespaces/{name}").raise_for_status()
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    """A whole sandbox, one per xdist worker: a cluster of its own and the enforcing AWS, the issuer registered there.
+
+    Attributes of use: kubeconfig, issuer, signing_key_file, aws_url, access_key_id, secret_access_key, region, account,
+    provider_arn, environment() for a subprocess, control_plane.kill/launch/wait_ready. It is shared: a test cleans up
+    its roles, ends its faults, and puts back what it killed.
+    """
+    # One loop from start to end, since a context must be left in the loop that entered it.
+    with asyncio.Runner() as runner:
+        context = running_sandbox(tmp_path_factory.mktemp("sandbox") / "sandbox", binaries=find())
+        yield runner.run(context.__aenter__())
+        runner.run(context.__aexit__(None, None, None))

@@ -107,6 +107,8 @@ class Search:
             self.look({"the cache": self.cached()})
             if not self.missing:
                 return Binaries.of(self.found, self.source())
+            for leftover in self.cache.directory.glob(".build-*"):
+                shutil.rmtree(leftover)  # of a run that was killed; nobody else builds while we hold the lock
             self._download()
             if self.missing:
                 self._build(recipes)
@@ -135,7 +137,7 @@ class Search:
         self.look({"Go modules": self.cached()})
         if self.missing:
             raise SandboxError(
-                "SandboxFailed",
+                "ControlPlaneMissing",
                 f"No {', '.join(self.missing)} for the sandbox. Tried:\n" + "\n".join(f"  {t}" for t in self.tried),
                 left="what was finished stays in the cache",
                 hint=WAY_OUT,
