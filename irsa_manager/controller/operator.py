@@ -43,6 +43,7 @@ from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.ownership import whose
 
 RESOLVE_RETRY_SECONDS = 5.0
+REPORT_SECONDS = 1.0
 
 log = structlog.get_logger("irsa_manager.controller")
 
@@ -72,7 +73,8 @@ class Operator:
         self._view = ClusterView(RoleStore())
         self._events = EventRecorder(kube)
         self._resolved = Resolved()
-        self._resolve_now = asyncio.Event()
+        self._news = asyncio.Event()
+        self._setups_changed = False
         self._lacking = "starting"
         self._elector: LeaderElector | None = None
         self._sweeper: Sweeper | None = None
@@ -173,7 +175,7 @@ class Operator:
             account=facts.account if facts else "",
             partition=facts.partition if facts else "",
             issuer=facts.issuer if facts else "",
-            level="sweeps" if self._view.roles.complete else "roles one by one",
+            reads="sweeps" if self._view.roles.complete else "roles one by one",
             objects=len(self._irsas.store),
         )
 
@@ -188,11 +190,11 @@ class Operator:
         self._wake(others)
         if new is None:
             self._queue.discard(key)
-            self._resolve_now.set()
+            self._news.set()
         elif old is None or _matters(old, new):
             self._queue.add(key, HIGH)
             if old is None:
-                self._resolve_now.set()
+                self._news.set()
 
     def _on_account(self, key: str, old: ServiceAccount | None, new: ServiceAccount | None) -> None:
         self._wake(self._view.account_changed(key, old, new))
@@ -210,7 +212,8 @@ class Operator:
     def _on_setup(self, key: str, old: IRSASetup | None, new: IRSASetup | None) -> None:
         del key
         if old is None or new is None or _matters(old, new):
-            self._resolve_now.set()
+            self._setups_changed = True
+            self._news.set()
 
     def _roles_changed(self, names_: set[str]) -> None:
         for name in names_:
@@ -220,15 +223,22 @@ class Operator:
     # The facts
 
     async def _keep_resolved(self, resolver: SetupResolver) -> None:
+        """Follow the IRSASetups and the number of objects that rest on them."""
         while True:
             timeout = None if self._resolved.facts is not None else RESOLVE_RETRY_SECONDS
             try:
                 async with asyncio.timeout(timeout):
-                    await self._resolve_now.wait()
+                    await self._news.wait()
             except TimeoutError:
-                log.debug("looking for the issuer and the account again")
-            self._resolve_now.clear()
-            await self._resolve(resolver)
+                self._setups_changed = True
+            self._news.clear()
+            if self._setups_changed:
+                self._setups_changed = False
+                await self._resolve(resolver)
+            else:
+                await self._write_setups()
+                # A thousand new objects are one new count, not a thousand.
+                await asyncio.sleep(REPORT_SECONDS)
 
     async def _resolve(self, resolver: SetupResolver) -> None:
         before = self._resolved
@@ -263,7 +273,7 @@ class Operator:
                     await self._kube.apply(IRSASETUPS, meta.namespace, meta.name, body, subresource="status")
                     self._tell_setup(setup, after)
             except (KubeConflict, KubeNotFound):
-                self._resolve_now.set()
+                self._news.set()
 
     async def _finalize(self, setup: IRSASetup, dependents: list[str]) -> None:
         """The setup that counts stays while IRSAs rest on it; upstream's finalizer on others goes with them."""

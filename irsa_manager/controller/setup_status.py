@@ -79,7 +79,7 @@ def _provider(resolved: Resolved, provider_arn: str) -> Told:
     if not facts.client_ids:
         audience: dict[str, Any] = {"provider": provider_arn, "audience": names.DEFAULT_AUDIENCE, "audiences": "none"}
         return Told("AudienceMissing", reasons.message("AudienceMissing", **audience))
-    return Told("EksOIDCSetupReady", "")
+    return Told("EksOIDCSetupReady", f"{provider_arn} accepts {', '.join(facts.client_ids)}.")
 
 
 def _with(

@@ -63,7 +63,7 @@ def judged(
             sign_record(keys, RecordedRole(facts.account, role.name, role.id, irsa.key, desired.role.managed))
         )
     good = _ready_message(decision, role, facts, settling=settling)
-    conditions = _conditions(irsa, role_told, accounts_told, ready_told, good, now)
+    conditions = _conditions(irsa, role_told, accounts_told, ready_told, good, len(decision.bound), now)
     after = replace(
         before,
         observed_generation=irsa.metadata.generation,
@@ -101,7 +101,7 @@ def _ready_message(decision: Decision, role: ObservedRole | None, facts: Cluster
 
 
 def _conditions(
-    irsa: IRSA, role: Told | None, accounts: Told | None, ready: Told | None, good: str, now: str
+    irsa: IRSA, role: Told | None, accounts: Told | None, ready: Told | None, good: str, bound: int, now: str
 ) -> tuple[Condition, ...]:
     first = ready or role or accounts
     if first is None:
@@ -110,17 +110,17 @@ def _conditions(
         summed = _condition(irsa, "Ready", "False", first.code, first.message, now)
     made = [
         summed,
-        _part(irsa, "RoleReady", role, now),
-        _part(irsa, "ServiceAccountsReady", accounts, now),
+        _part(irsa, "RoleReady", role, good, now),
+        _part(irsa, "ServiceAccountsReady", accounts, f"{reasons.counted(bound, 'ServiceAccount')} bound.", now),
     ]
     if first is not None and first.stalled:
         made.append(_condition(irsa, "Stalled", "True", first.code, first.message, now))
     return tuple(made)
 
 
-def _part(irsa: IRSA, kind: str, told: Told | None, now: str) -> Condition:
+def _part(irsa: IRSA, kind: str, told: Told | None, good: str, now: str) -> Condition:
     if told is None:
-        return _condition(irsa, kind, "True", "IRSAReady", "", now)
+        return _condition(irsa, kind, "True", "IRSAReady", good, now)
     return _condition(irsa, kind, "False", told.code, told.message, now)
 
 

@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 
 class TryAgain(IrsaError):  # noqa: N818
-    """Raised by a handler that has told what is wrong (in a status): try again with back-off, without a word in the log."""
+    """Raised by a handler whose status tells what is wrong: try again with back-off, without a word in the log."""
 
 
 async def run_workers(
