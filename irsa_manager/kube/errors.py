@@ -104,15 +104,15 @@ def refused(
     verb, resource: as RBAC spells them. target: kind and name of the object, for people. server: the API server's URL.
     retry_after: the Retry-After header in seconds, if there was one.
     """
-    code, said = status.code, status.message[:_LONGEST] or f"HTTP {status.code}"
+    code, said = status.code, (status.message[:_LONGEST] or f"HTTP {status.code}").rstrip(". ")
     if code == 404:
         return KubeNotFound(CODE_REFUSED, f"{target} isn't there: {said}.", object=target)
     if code == 409 and status.reason == "AlreadyExists":
         return KubeAlreadyExists(CODE_REFUSED, f"{target} exists already.", object=target)
     if code == 409:
-        return KubeConflict(CODE_REFUSED, f"{target} wasn't written, it has changed meanwhile: {said}", object=target)
+        return KubeConflict(CODE_REFUSED, f"{target} wasn't written, it has changed meanwhile: {said}.", object=target)
     if code == 410:
-        return KubeExpired(CODE_REFUSED, f"The list of {resource} has moved on: {said}", object=target)
+        return KubeExpired(CODE_REFUSED, f"The list of {resource} has moved on: {said}.", object=target)
     if code == 401:
         forbidden = KubeForbidden(
             CODE_FORBIDDEN,
@@ -125,7 +125,7 @@ def refused(
     if code == 403:
         forbidden = KubeForbidden(
             CODE_FORBIDDEN,
-            f"Not allowed to {verb} {resource} ({target}): {said}",
+            f"Not allowed to {verb} {resource} ({target}): {said}.",
             left="Nothing was changed.",
             hint=f"Grant the verb {verb} on {resource} by a Role or ClusterRole.",
             object=target,
@@ -142,7 +142,7 @@ def refused(
     causes = clean_causes(status)
     invalid = KubeInvalid(
         CODE_REFUSED,
-        f"{target} was refused: {'; '.join(causes)}",
+        f"{target} was refused: {'; '.join(causes).rstrip('. ')}.",
         left="Nothing was changed.",
         object=target,
     )
@@ -154,7 +154,7 @@ def unavailable(server: str, why: str, *, verb: str, resource: str, target: str 
     """The error for an API server that can't be reached or doesn't answer properly."""
     return KubeUnavailable(
         CODE_UNAVAILABLE,
-        f"The API server {server} can't be used ({verb} {resource}): {why}",
+        f"The API server {server} can't be used ({verb} {resource}): {why}.",
         hint="Is it running, and is this the right kubeconfig?",
         object=target,
     )
