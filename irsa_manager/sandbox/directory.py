@@ -65,19 +65,20 @@ class SandboxDirectory:
             self._check()
             private_directory(self.path)
             try:
-                if not self._lock.acquire(wait=False):
-                    raise SandboxError(
-                        "SandboxRunning",
-                        f"A sandbox is running in {self.path} already (pid {self.supervisor()}).",
-                        left="it was left running",
-                        hint="use it (irsa-manager sandbox env), end it (sandbox down), or choose another --dir",
-                    )
+                if self._lock.acquire(wait=False):
+                    break
             except FileNotFoundError:
                 continue  # its last user removed it just now
-            break
+            raise self._running()
         write_pid(self.path / LOCK)
         self.path.chmod(0o700)
         self.clean()
+
+    def check_free(self) -> None:
+        """Raise what `claim` would raise now, and change nothing."""
+        self._check()
+        if self.is_running():
+            raise self._running()
 
     def clean(self, *, but: frozenset[str] = frozenset()) -> None:
         """Remove all that a sandbox wrote, but for the lock; the directory's other users wait or are gone."""
@@ -122,6 +123,14 @@ class SandboxDirectory:
     def write_state(self, content: str) -> None:
         """Say what runs here (0600)."""
         write_private(self.state_file, content)
+
+    def _running(self) -> SandboxError:
+        return SandboxError(
+            "SandboxRunning",
+            f"A sandbox is running in {self.path} already (pid {self.supervisor()}).",
+            left="it was left running",
+            hint="use it (irsa-manager sandbox env), end it (irsa-manager sandbox down), or choose another --dir",
+        )
 
     def _check(self) -> None:
         if not self.path.exists():

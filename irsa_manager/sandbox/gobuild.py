@@ -63,9 +63,7 @@ def build(name: str, recipe: Recipe, target: Path, *, go: Path, environ: Mapping
     with tempfile.TemporaryDirectory(prefix=".build-", dir=target.parent) as draft:
         # Go wants to lock the module's directory, and an installed package may be read-only.
         module = Path(draft) / "module"
-        module.mkdir()
-        for file in ("go.mod", "go.sum"):
-            shutil.copyfile(recipe.module / file, module / file)
+        shutil.copytree(recipe.module, module)
         flags = ["-ldflags", recipe.flags]
         stale = _stale_packages(
             name, [str(go), "list", "-deps", "-f", "{{.StaleReason}}", *flags, recipe.package], module, env, progress

@@ -191,7 +191,7 @@ def _claimed(path: Path | None) -> Iterator[SandboxDirectory]:
 async def _start_cluster(plane: ControlPlane, binaries: Binaries, on_step: Callable[[Step], None]) -> None:
     started = time.monotonic()
     await plane.start()
-    how = "built" if binaries.built else "cached" if binaries.source == "the cache" else f"from {binaries.source}"
+    how = "built" if binaries.built else "cached" if binaries.source == "the cache" else "found"
     on_step(Step(f"control plane {binaries.version}", plane.url, f"binaries {how}", time.monotonic() - started))
 
 

@@ -1,0 +1,217 @@
+"""The frame of the command line: which commands there are, how one is found, and how each of them ends.
+
+Exit status: 0 done, 2 changes pending or refused, 1 error (also of usage: Click's own 2 would read as "pending"),
+130 interrupted. A command's module is imported when the command is called, so that help and completion stay quick.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from irsa_manager import __version__
+from irsa_manager.api.errors import IrsaError, SandboxError, UsageError
+from irsa_manager.cli.output import print_error
+
+PROGRAM: Final = "irsa-manager"
+INTERRUPTED: Final = 130
+SANDBOX_LIBRARIES: Final = ("cryptography", "hypercorn", "joserfc", "ministack")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A command. target: module:attribute, a Typer application or a function with Typer's annotations."""
+
+    name: str
+    target: str
+    summary: str
+    sandbox: bool = False
+
+    @property
+    def module(self) -> str:
+        """The module to import."""
+        return self.target.partition(":")[0]
+
+    def exists(self) -> bool:
+        """Whether its module is part of this installation."""
+        return importlib.util.find_spec(self.module) is not None
+
+
+GROUPS: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
+    (
+        "try",
+        (
+            Entry(
+                "demo",
+                "irsa_manager.cli.demo:demo",
+                "The whole chain on this machine: a cluster, an AWS, one IRSA, real tokens",
+                sandbox=True,
+            ),
+            Entry(
+                "sandbox",
+                "irsa_manager.cli.sandbox:sandbox",
+                "A local cluster and a local AWS: up, down, status, env, logs, build",
+                sandbox=True,
+            ),
+        ),
+    ),
+    ("ask", (Entry("help", "irsa_manager.cli.explain_code:help_code", "What a reason (CODE) means, what to do"),)),
+    (
+        "install",
+        (
+            Entry("crds", "irsa_manager.cli.crds:crds", "Print or apply the CustomResourceDefinitions"),
+            Entry("version", "irsa_manager.cli.main:version", "The version of this program"),
+        ),
+    ),
+    ("run", (Entry("controller", "irsa_manager.cli.controller:controller", "The operator, as in the cluster"),)),
+)
+
+
+def run() -> None:
+    """The program's entry point."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command line (without the program's name); returns the exit status."""
+    debug = "--debug" in arguments
+    rest = [argument for argument in arguments if argument != "--debug"]
+    try:
+        return dispatch(rest)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output (head, say) has gone; Python would complain once more as it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except IrsaError as error:
+        _tell(error, debug, rest)
+        return 1
+    except Exception as error:  # noqa: BLE001  (the last line of defence: no traceback for users)
+        text = f"{type(error).__name__}: {error}"
+        _tell(
+            IrsaError(
+                "Unexpected",
+                f"irsa-manager failed: {text}",
+                hint="run it again with --debug and report what it prints",
+            ),
+            debug,
+            rest,
+        )
+        return 1
+
+
+def dispatch(arguments: Sequence[str]) -> int:
+    """Find the command and run it. Raises what it raises, UsageError for a command that there isn't."""
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        print(help_text(), end="")
+        return 0
+    name, rest = arguments[0], list(arguments[1:])
+    if name == "--version":
+        name = "version"
+    entry = next((entry for _, entries in GROUPS for entry in entries if entry.name == name), None)
+    if entry is None or not entry.exists():
+        raise _no_such(name)
+    if entry.sandbox and (missing := [name for name in SANDBOX_LIBRARIES if importlib.util.find_spec(name) is None]):
+        raise SandboxError(
+            "SandboxExtraMissing",
+            f"The sandbox isn't installed: {', '.join(missing)} is missing.",
+            hint="pip install 'irsa-manager[sandbox]'",
+        )
+    status = _call(entry, rest)
+    sys.stdout.flush()  # a reader that has gone is noticed here and not at exit
+    return status
+
+
+def version() -> None:
+    """Print the version."""
+    print(f"{PROGRAM} {__version__}")
+
+
+def help_text() -> str:
+    """The list of commands, those that exist, by what one wants to do."""
+    lines = [
+        f"{PROGRAM} {__version__}: one custom resource in, working AWS credentials in the pod out.",
+        "",
+        f"Usage: {PROGRAM} COMMAND ...",
+        "",
+    ]
+    for title, entries in GROUPS:
+        lines += [
+            f"  {title if position == 0 else '':8}  {entry.name:11} {entry.summary}"
+            for position, entry in enumerate(entry for entry in entries if entry.exists())
+        ]
+    first = "demo" if any(entry.exists() for entry in GROUPS[0][1] if entry.name == "demo") else "sandbox up"
+    lines += [
+        "",
+        f"{PROGRAM} COMMAND --help tells more; --debug anywhere adds tracebacks; -o json is for programs.",
+        f"Start with: {PROGRAM} {first}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _call(entry: Entry, arguments: list[str]) -> int:
+    import typer
+    from typer.main import get_command
+
+    found: Any = getattr(importlib.import_module(entry.module), entry.target.partition(":")[2])
+    if isinstance(found, typer.Typer):
+        application = found
+        application.rich_markup_mode = application.rich_markup_mode if _may_draw() else None
+        arguments = arguments or ["--help"]
+    else:
+        application = typer.Typer(add_completion=False, rich_markup_mode="rich" if _may_draw() else None)
+        application.command()(found)
+    try:
+        result = get_command(application).main(
+            args=arguments, prog_name=f"{PROGRAM} {entry.name}", standalone_mode=False
+        )
+    except typer.Exit as stop:
+        return stop.exit_code
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else f"{PROGRAM} {entry.name}"
+        raise UsageError("Usage", error.format_message(), left="nothing was tried", hint=f"{command} --help") from error
+    return result if isinstance(result, int) else 0
+
+
+def _may_draw() -> bool:
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb" and "NO_COLOR" not in os.environ
+
+
+def _no_such(name: str) -> UsageError:
+    known = [entry.name for _, entries in GROUPS for entry in entries if entry.exists()]
+    close = difflib.get_close_matches(name, known, n=1)
+    what = "option" if name.startswith("-") else "command"
+    return UsageError(
+        "Usage",
+        f"There is no {what} {name}." + (f" Did you mean {close[0]}?" if close else ""),
+        left="nothing was tried",
+        hint=f"{PROGRAM} --help",
+    )
+
+
+def _tell(error: IrsaError, debug: bool, arguments: Sequence[str]) -> None:
+    if debug:
+        traceback.print_exc()
+    print_error(error, as_json=wants_json(arguments))
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Whether -o json (or --output json) is said, in any of its spellings; asked before the command could parse it."""
+    for position, argument in enumerate(arguments):
+        if argument in {"-ojson", "-o=json", "--output=json"}:
+            return True
+        if argument in {"-o", "--output"} and list(arguments[position + 1 : position + 2]) == ["json"]:
+            return True
+    return False
