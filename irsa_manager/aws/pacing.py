@@ -27,6 +27,9 @@ REGAIN: Final = 0.05
 """Part of the ceiling that an accepted call gives back. Where calls fail at random (and not by rate), less would let
 the rate sink to the floor although every second call would pass."""
 
+ALMOST: Final = 1e-6
+"""Part of a token that rounding may hide; without it a waiter comes back at once, again and again."""
+
 SWEEP_SHARE: Final = 10
 """One grant in this many goes to a waiting sweep even while interactive calls queue: drift must still be found."""
 
@@ -63,7 +66,7 @@ class TokenBucket:
     def take(self, now: float) -> float:
         """Take a token. Returns 0 if there was one, else the seconds until there will be."""
         self._advance(now)
-        if self._tokens >= 1:
+        if self._tokens >= 1 - ALMOST:
             self._tokens -= 1
             return 0.0
         return (1 - self._tokens) / self.rate
