@@ -191,7 +191,7 @@ TABLE: Final[dict[str, Field]] = {
         )
     ),
     "spec.serviceAccount.namespaceSelector.matchExpressions[].key": Field(
-        description="The label's key.", schema={"minLength": 1, "maxLength": 317}
+        description="The label's key. Example: team.", schema={"minLength": 1, "maxLength": 317}
     ),
     "spec.serviceAccount.namespaceSelector.matchExpressions[].operator": Field(
         description="In, NotIn, Exists or DoesNotExist.",

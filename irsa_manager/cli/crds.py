@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -54,8 +54,10 @@ async def _apply(kubeconfig: Path | None, context: str | None, timeout_seconds: 
         return [f"ok  {name} {what}  ({kube.server})" for name, what in done.items()]
 
 
-async def install(kube: Kube, *, timeout_seconds: float = 30) -> dict[str, str]:
-    """Create or upgrade the definitions, and wait until the kinds are served (0: don't wait).
+async def install(
+    kube: Kube, definitions: list[dict[str, Any]] | None = None, *, timeout_seconds: float = 30
+) -> dict[str, str]:
+    """Create or upgrade the definitions (default: ours), and wait until the kinds are served (0: don't wait).
 
     Returns "created" or "up to date" by name. Raises KubernetesError.
 
@@ -67,7 +69,7 @@ async def install(kube: Kube, *, timeout_seconds: float = 30) -> dict[str, str]:
     from irsa_manager.kube.resources import CRDS
 
     done: dict[str, str] = {}
-    for definition in crd.definitions():
+    for definition in crd.definitions() if definitions is None else definitions:
         name = definition["metadata"]["name"]
         try:
             found = await kube.merge_patch(CRDS, None, name, {"spec": definition["spec"]})

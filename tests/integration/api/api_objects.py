@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -61,3 +63,20 @@ def complaints(answer: httpx2.Response) -> dict[str, str]:
             continue
         found[field] = f"{found[field]}; {cause['message']}" if field in found else cause["message"]
     return found
+
+
+def until(ask: Callable[[], httpx2.Response], holds: Callable[[httpx2.Response], bool]) -> httpx2.Response:
+    """Ask until it holds: the API server takes a changed definition up by itself, soon after it was stored."""
+    deadline = time.monotonic() + 60
+    while not holds(answer := ask()):
+        assert time.monotonic() < deadline, answer.text
+    return answer
+
+
+def renamed(definition: Object, group: str) -> Object:
+    """The definition under another group, so that the ones in use stay as they are."""
+    copied = copy.deepcopy(definition)
+    copied["spec"]["group"] = group
+    copied["spec"]["names"].pop("shortNames", None)
+    copied["metadata"]["name"] = f"{copied['spec']['names']['plural']}.{group}"
+    return copied

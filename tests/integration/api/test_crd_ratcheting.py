@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import copy
 import secrets
-import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import httpx2
 import pytest
-from api_objects import Object, collection, complaints
+from api_objects import Object, collection, complaints, renamed, until
 
 from irsa_manager.api import crd, names
 
@@ -125,14 +124,6 @@ PATCH = {"Content-Type": "application/merge-patch+json"}
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
-def renamed(definition: Object, group: str) -> Object:
-    copied = copy.deepcopy(definition)
-    copied["spec"]["group"] = group
-    copied["spec"]["names"].pop("shortNames", None)
-    copied["metadata"]["name"] = f"{copied['spec']['names']['plural']}.{group}"
-    return copied
-
-
 def permissive(definition: Object) -> Object:
     copied = copy.deepcopy(definition)
     schema = copied["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
@@ -142,12 +133,8 @@ def permissive(definition: Object) -> Object:
     return copied
 
 
-def poll(ask: Callable[[], httpx2.Response], status: int) -> httpx2.Response:
-    """Ask until that status is answered: the API server takes a changed definition up by itself, soon after."""
-    deadline = time.monotonic() + 60
-    while (answer := ask()).status_code != status:
-        assert time.monotonic() < deadline, answer.text
-    return answer
+def answers(status: int) -> Callable[[httpx2.Response], bool]:
+    return lambda answer: answer.status_code == status
 
 
 @pytest.fixture(scope="module")
@@ -157,14 +144,16 @@ def group(api: httpx2.Client) -> Iterator[str]:
     ours = [renamed(definition, group) for definition in crd.definitions()]
     for definition in ours:
         api.post(DEFINITIONS, json=permissive(definition)).raise_for_status()
-        poll(lambda kind=definition["spec"]["names"]["kind"]: api.get(collection(kind, "default", group)), 200)
+        until(
+            lambda kind=definition["spec"]["names"]["kind"]: api.get(collection(kind, "default", group)), answers(200)
+        )
     for name, old in OLD.items():
         path = collection(old.kind, "default", group)
         body: Object = {"apiVersion": f"{group}/{names.VERSION}", "kind": old.kind}
         body["metadata"] = {"name": name, "finalizers": [names.FINALIZER]}
         if old.spec is not None:
             body["spec"] = old.spec
-        created = poll(lambda path=path, body=body: api.post(path, json=body), 201).json()
+        created = until(lambda path=path, body=body: api.post(path, json=body), answers(201)).json()
         api.put(f"{path}/{name}/status", json={**created, "status": STATUS}).raise_for_status()
     for definition in ours:
         path = f"{DEFINITIONS}/{definition['metadata']['name']}"
@@ -172,7 +161,7 @@ def group(api: httpx2.Client) -> Iterator[str]:
         kind = definition["spec"]["names"]["kind"]
         bad = {"apiVersion": f"{group}/{names.VERSION}", "kind": kind, "metadata": {"name": "bad"}}
         at = collection(kind, "default", group)
-        poll(lambda at=at, bad=bad: api.post(at, params={"dryRun": "All"}, json=bad), 422)
+        until(lambda at=at, bad=bad: api.post(at, params={"dryRun": "All"}, json=bad), answers(422))
     yield group
     for definition in ours:
         api.delete(f"{DEFINITIONS}/{definition['metadata']['name']}").raise_for_status()

@@ -1,0 +1,106 @@
+"""Every example, and every manifest of upstream's documentation, applies as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx2
+import pytest
+import yaml
+from api_objects import Object, collection, manifest
+
+from irsa_manager.api import names
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+FILES = sorted(path.name for path in EXAMPLES.glob("*.yaml"))
+
+UPSTREAM: dict[str, Object] = {
+    "sample": {
+        "kind": "IRSA",
+        "spec": {
+            "cleanup": True,
+            "serviceAccount": {"name": "irsa1-sa", "namespaces": ["kube-system", "default"]},
+            "iamRole": {"name": "irsa1-role"},
+            "iamPolicies": ["AmazonS3FullAccess"],
+        },
+    },
+    "policy by ARN": {
+        "kind": "IRSA",
+        "spec": {
+            "cleanup": False,
+            "serviceAccount": {"name": "irsa1-sa", "namespaces": ["default"]},
+            "iamRole": {"name": "irsa1-role"},
+            "iamPolicies": ["arn:aws:iam::111122223333:policy/team/mine", "service-role/AmazonEBSCSIDriverPolicy"],
+        },
+    },
+    "self-hosted": {
+        "kind": "IRSASetup",
+        "spec": {
+            "cleanup": True,
+            "mode": "selfhosted",
+            "discovery": {"s3": {"region": "ap-northeast-1", "bucketName": "irsa-manager-1234567"}},
+        },
+    },
+    "self-hosted by default": {
+        "kind": "IRSASetup",
+        "spec": {"cleanup": True, "discovery": {"s3": {"region": "eu-west-1", "bucketName": "my.oidc"}}},
+    },
+    "eks": {
+        "kind": "IRSASetup",
+        "spec": {
+            "cleanup": False,
+            "mode": "eks",
+            "iamOIDCProvider": "oidc.eks.ap-northeast-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF",
+        },
+    },
+    "eks as a Go client writes it": {
+        "kind": "IRSASetup",
+        "spec": {
+            "cleanup": False,
+            "mode": "eks",
+            "iamOIDCProvider": "oidc.eks.us-east-1.amazonaws.com/id/EXAMPLE",
+            "discovery": {"s3": {"region": "", "bucketName": ""}},
+        },
+    },
+}
+"""What upstream's README and samples show, and what its client makes of them."""
+
+
+def applied(api: httpx2.Client, manifest: Object) -> httpx2.Response:
+    """Server-side apply without storing; unknown fields are errors, as with kubectl."""
+    namespace = "default"  # the examples' own need not exist here
+    metadata = {**manifest.get("metadata", {}), "namespace": namespace}
+    name = metadata.setdefault("name", "sample")
+    return api.patch(
+        f"{collection(manifest['kind'], namespace)}/{name}",
+        params={"dryRun": "All", "fieldManager": "kubectl", "fieldValidation": "Strict"},
+        headers={"Content-Type": "application/apply-patch+yaml"},
+        json={"apiVersion": names.API_VERSION, **manifest, "metadata": metadata},
+    )
+
+
+def test_there_are_examples() -> None:
+    assert {"irsa.yaml", "irsasetup-eks.yaml"} <= set(FILES)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_example_applies(api: httpx2.Client, crds: None, file: str) -> None:
+    for document in yaml.safe_load_all((EXAMPLES / file).read_text()):
+        answer = applied(api, document)
+        assert answer.status_code == 201, answer.text
+        assert "warning" not in answer.headers, answer.headers["warning"]
+
+
+@pytest.mark.parametrize("name", UPSTREAM)
+def test_upstream_manifest_applies(api: httpx2.Client, crds: None, name: str) -> None:
+    answer = applied(api, UPSTREAM[name])
+    assert answer.status_code == 201, answer.text
+    stored = answer.json()["spec"]
+    assert UPSTREAM[name]["spec"].items() <= stored.items()
+
+
+def test_a_misspelt_field_is_named(api: httpx2.Client, crds: None) -> None:
+    wrong = manifest("IRSA", "default", spec={**UPSTREAM["sample"]["spec"], "iamPolicy": ["A"]})
+    answer = api.post(collection("IRSA", "default"), params={"dryRun": "All", "fieldValidation": "Strict"}, json=wrong)
+    assert answer.status_code == 400, answer.text
+    assert 'unknown field \\"spec.iamPolicy\\"' in answer.text
