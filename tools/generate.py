@@ -97,13 +97,14 @@ def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, exit 1 if a file differs")
+    parser.add_argument("--root", type=Path, default=ROOT, help="the repository, by default this one")
     options = parser.parse_args(arguments)
     if options.check:
-        differing = stale()
+        differing = stale(options.root)
         for path in differing:
             sys.stderr.write(f"{path} differs from what `make generate` would write\n")
         return 1 if differing else 0
-    for path in write():
+    for path in write(options.root):
         sys.stdout.write(f"wrote {path}\n")
     return 0
 

@@ -48,19 +48,26 @@ def find(code: str) -> Reason:
 def _page(reason: Reason, width: int) -> Iterator[str]:
     stalled = ", stalled until somebody acts" if reason.stalled else ""
     yield f"{reason.code}  ({reason.severity}{stalled})"
-    yield from textwrap.wrap(reason.summary, width)
+    yield from _wrap(reason.summary, width)
     yield ""
-    yield from textwrap.wrap(reason.meaning, width)
+    yield from _wrap(reason.meaning, width)
     yield ""
     if reason.steps:
         yield "What to do:"
         for number, step in enumerate(reason.steps, start=1):
-            yield from textwrap.wrap(step, width, initial_indent=f"  {number}. ", subsequent_indent="     ")
+            yield from _wrap(step, width, first=f"  {number}. ", rest="     ")
         yield ""
     yield "Message:"
-    yield from textwrap.wrap(reason.readable, width, initial_indent="  ", subsequent_indent="  ")
+    yield from _wrap(reason.readable, width, first="  ", rest="  ")
     yield ""
-    yield from textwrap.wrap(f"Met in: {_where(reason)}.", width, subsequent_indent="  ")
+    yield from _wrap(f"Met in: {_where(reason)}.", width, rest="  ")
+
+
+def _wrap(text: str, width: int, *, first: str = "", rest: str = "") -> list[str]:
+    """Lines of that width; commands and names are never broken, so that they can be copied."""
+    return textwrap.wrap(
+        text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False, break_long_words=False
+    )
 
 
 def _where(reason: Reason) -> str:
