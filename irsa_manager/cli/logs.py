@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 from irsa_manager.api.errors import UsageError
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+_FIRST = ("ts", "level", "msg", "object", "code", "action", "role", "awsOperation", "awsRequestID", "durationSeconds")
+
+
+def _in_order(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The fields that every reader looks for first, in one order."""
+    return {key: event[key] for key in (*_FIRST, *(k for k in event if k not in _FIRST)) if key in event}
 
 
 def configure_logs(level: str = "info", form: str = "") -> None:
@@ -29,7 +38,7 @@ def configure_logs(level: str = "info", form: str = "") -> None:
     if text:
         processors.append(structlog.dev.ConsoleRenderer(event_key="msg", timestamp_key="ts", pad_event_to=0))
     else:
-        processors.append(structlog.processors.JSONRenderer())
+        processors += [_in_order, structlog.processors.JSONRenderer()]
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),

@@ -9,6 +9,7 @@ Rules, each tested:
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from msgspec import Struct
@@ -19,7 +20,14 @@ from irsa_manager.aws.calls import Aws
 from irsa_manager.aws.execute import execute
 from irsa_manager.controller.roles import RoleStore
 from irsa_manager.kube.client import Kube
-from irsa_manager.kube.errors import KubeAlreadyExists, KubeConflict, KubeNotFound, KubeThrottled, KubeUnavailable
+from irsa_manager.kube.errors import (
+    KubeAlreadyExists,
+    KubeConflict,
+    KubeForbidden,
+    KubeNotFound,
+    KubeThrottled,
+    KubeUnavailable,
+)
 from irsa_manager.kube.lease import LeadershipLost
 from irsa_manager.kube.resources import SERVICE_ACCOUNTS
 from irsa_manager.plan import actions as do
@@ -31,7 +39,12 @@ OUTRUN = (KubeConflict, KubeAlreadyExists, KubeNotFound)
 """The cluster is ahead of our copy of it: the watch brings the news, and with it another run."""
 
 _FOUNDATION = (do.CreateRole, do.UpdateTrust, do.SetBoundary)
+ASK_AGAIN_SECONDS = 600.0
+"""How long iam:TagRole isn't tried again after it was denied: an administrator may have granted it meanwhile."""
+
 TAGGING = "iam:TagRole"
+TERMINATING = "being terminated"
+"""The API server's word (403) for a create in a namespace that is going; the watch tells of it in a moment."""
 
 
 class Failure(Struct, frozen=True):
@@ -53,20 +66,42 @@ class Outcome(Struct, frozen=True):
     outrun: bool = False
 
     @property
+    def role_gone(self) -> bool:
+        """Whether IAM said that the role isn't there."""
+        return any(isinstance(f.error, AwsMissing) and f.error.code != "PolicyNotFound" for f in self.failures)
+
+    @property
     def transient(self) -> IrsaError | None:
         """The failure that may pass by itself, if there is one."""
         return next((f.error for f in self.failures if isinstance(f.error, TRANSIENT)), None)
 
 
 class Hands:
-    """What acts: on IAM and on ServiceAccounts. tagging: False once iam:TagRole was found missing in the account."""
+    """What acts: on IAM and on ServiceAccounts. guard: raises where we may not write any more. clock: seconds."""
 
-    def __init__(self, aws: Aws, kube: Kube, roles: RoleStore, guard: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        aws: Aws,
+        kube: Kube,
+        roles: RoleStore,
+        guard: Callable[[], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._aws = aws
         self._kube = kube
         self._roles = roles
         self._guard = guard
-        self.tagging = True
+        self._clock = clock
+        self._untagged_until = float("-inf")
+
+    @property
+    def tagging(self) -> bool:
+        """Whether tags are written: not for a while after iam:TagRole was found missing."""
+        return self._clock() >= self._untagged_until
+
+    def _no_tagging(self) -> None:
+        self._untagged_until = self._clock() + ASK_AGAIN_SECONDS
 
     async def carry_out(self, plan: Plan) -> Outcome:
         """Do the plan's actions. Raises only what the guard raises (leadership lost)."""
@@ -83,10 +118,16 @@ class Hands:
             except OUTRUN:
                 outrun = True
                 continue
+            except KubeForbidden as error:
+                if TERMINATING in error.message:
+                    outrun = True
+                else:
+                    failures.append(Failure(action, error))
+                continue
             except AwsDenied as error:
                 if error.action == TAGGING:
-                    # Told once in the status; a role without tags is known by the mark in its trust.
-                    self.tagging = False
+                    # A role without tags is known by the mark in its trust.
+                    self._no_tagging()
                 failures.append(Failure(action, error))
                 if isinstance(action, _FOUNDATION):
                     return Outcome(tuple(done), tuple(failures), stopped=True, outrun=outrun)
@@ -104,7 +145,7 @@ class Hands:
     async def _on_aws(self, action: AwsAction) -> None:
         result = await execute(self._aws, action, tags_allowed=self.tagging)
         if result.tags_denied:
-            self.tagging = False
+            self._no_tagging()
         if isinstance(action, do.CreateRole) and not self.tagging:
             action = replace(action, tags={})
         known = self._roles.get(action.role)

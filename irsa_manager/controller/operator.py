@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
 from irsa_manager import __version__
 from irsa_manager.api import names, reasons
-from irsa_manager.api.errors import AwsError
+from irsa_manager.api.errors import AwsError, KubernetesError
 from irsa_manager.api.irsa import IRSA
 from irsa_manager.api.irsasetup import IRSASetup
 from irsa_manager.aws.calls import Aws
@@ -21,10 +22,12 @@ from irsa_manager.aws.credentials import AwsSettings
 from irsa_manager.aws.pacing import Pacer
 from irsa_manager.aws.session import open_aws
 from irsa_manager.controller.carry_out import Hands
+from irsa_manager.controller.context import Context
 from irsa_manager.controller.marks import load_mark_keys
 from irsa_manager.controller.metrics import Metrics
 from irsa_manager.controller.queue import HIGH, LOW, Priority, WorkQueue
 from irsa_manager.controller.reconcile import Reconciler
+from irsa_manager.controller.reporter import Reporter
 from irsa_manager.controller.roles import RoleStore
 from irsa_manager.controller.serve import serve_health, serve_metrics
 from irsa_manager.controller.setup import Resolved, SetupResolver
@@ -33,7 +36,7 @@ from irsa_manager.controller.sweeps import Sweeper
 from irsa_manager.controller.view import ClusterView
 from irsa_manager.controller.workers import run_workers
 from irsa_manager.kube.client import Kube
-from irsa_manager.kube.errors import CODE_REFUSED, KubeConflict, KubeNotFound
+from irsa_manager.kube.errors import CODE_REFUSED, KubeConflict, KubeNotFound, KubeThrottled, KubeUnavailable
 from irsa_manager.kube.events import EventRecorder
 from irsa_manager.kube.lease import LeaderElector, LeadershipLost
 from irsa_manager.kube.reflector import Reflector
@@ -44,6 +47,9 @@ from irsa_manager.plan.ownership import whose
 
 RESOLVE_RETRY_SECONDS = 5.0
 REPORT_SECONDS = 1.0
+UNREACHABLE_SECONDS = 2.0
+PASSING = frozenset({"Throttled", "AWSUnavailable", "CredentialsInvalid"})
+"""Reasons that go when AWS answers again."""
 
 log = structlog.get_logger("irsa_manager.controller")
 
@@ -109,20 +115,28 @@ class Operator:
             await self._work(aws, pacer)
 
     async def _work(self, aws: Aws, pacer: Pacer) -> None:
-        self._keys = await load_mark_keys(self._kube, self._settings.namespace)
+        self._keys = await self._mark_keys()
         resolver = SetupResolver(self._kube, aws, self._settings.namespace, self._settings.setup)
         hands = Hands(aws, self._kube, self._view.roles, self._guard)
-        reconciler = Reconciler(
+        reporter = Reporter(
             self._kube,
-            aws,
-            self._view,
-            hands,
             self._events,
-            keys=self._keys,
-            resolved=lambda: self._resolved,
-            wake=self._wake,
+            self._view,
             guard=self._guard,
             drift=lambda kind: self._metrics.drift.labels(kind).inc(),
+        )
+        reconciler = Reconciler(
+            Context(
+                kube=self._kube,
+                aws=aws,
+                view=self._view,
+                hands=hands,
+                reporter=reporter,
+                keys=self._keys,
+                resolved=lambda: self._resolved,
+                wake=self._wake,
+                guard=self._guard,
+            )
         )
         self._sweeper = Sweeper(
             aws,
@@ -131,6 +145,7 @@ class Operator:
             self._settings.sweep_interval,
             changed=self._roles_changed,
             after=lambda: self._resolve(resolver),
+            recovered=self._recovered,
         )
         self._view.irsas = self._irsas.store
         self._view.accounts = self._accounts.store
@@ -158,6 +173,18 @@ class Operator:
                 run_workers(self._queue, reconciler.reconcile, self._settings.workers, observer=self._metrics.worked),
                 name="workers",
             )
+
+    async def _mark_keys(self) -> MarkKeys:
+        while True:
+            try:
+                keys = await load_mark_keys(self._kube, self._settings.namespace)
+            except (KubeUnavailable, KubeThrottled) as error:
+                self._lacking = "the API server can't be reached"
+                self._kube.outage.failed(error)
+                await asyncio.sleep(UNREACHABLE_SECONDS)
+            else:
+                self._kube.outage.over()
+                return keys
 
     async def _say_start(self, aws: Aws) -> None:
         facts = self._resolved.facts
@@ -215,6 +242,13 @@ class Operator:
             self._setups_changed = True
             self._news.set()
 
+    def _recovered(self) -> None:
+        """AWS answers again: who waits for that needn't wait out a back-off of minutes."""
+        for key, irsa in self._irsas.store.items():
+            ready = irsa.status.condition("Ready")
+            if ready is not None and ready.reason in PASSING:
+                self._queue.add(key, LOW)
+
     def _roles_changed(self, names_: set[str]) -> None:
         for name in names_:
             for key in self._view.role_changed(name):
@@ -225,7 +259,8 @@ class Operator:
     async def _keep_resolved(self, resolver: SetupResolver) -> None:
         """Follow the IRSASetups and the number of objects that rest on them."""
         while True:
-            timeout = None if self._resolved.facts is not None else RESOLVE_RETRY_SECONDS
+            fine = self._resolved.facts is not None and self._resolved.error is None
+            timeout = None if fine else RESOLVE_RETRY_SECONDS
             try:
                 async with asyncio.timeout(timeout):
                     await self._news.wait()
@@ -242,7 +277,11 @@ class Operator:
 
     async def _resolve(self, resolver: SetupResolver) -> None:
         before = self._resolved
-        self._resolved = await resolver.resolve(self._setups.store.values(), self._own_roles())
+        found = await resolver.resolve(self._setups.store.values(), self._own_roles())
+        if found.error is not None and before.facts is not None:
+            # An outage doesn't change the facts: the objects go on by the last ones.
+            found = replace(found, facts=before.facts)
+        self._resolved = found
         if self._resolved.facts is not None:
             self._metrics.account_is(self._resolved.facts.account)
         if before.facts != self._resolved.facts or (before.facts is None and self._resolved.error is not None):
@@ -272,8 +311,13 @@ class Operator:
                     meta = setup.metadata
                     await self._kube.apply(IRSASETUPS, meta.namespace, meta.name, body, subresource="status")
                     self._tell_setup(setup, after)
+            except LeadershipLost:
+                raise
             except (KubeConflict, KubeNotFound):
+                # It has moved on: its next version comes through the watch.
                 self._news.set()
+            except KubernetesError as error:
+                log.warning("a status couldn't be written", object=f"IRSASetup {setup.key}", error=str(error))
 
     async def _finalize(self, setup: IRSASetup, dependents: list[str]) -> None:
         """The setup that counts stays while IRSAs rest on it; upstream's finalizer on others goes with them."""

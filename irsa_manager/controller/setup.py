@@ -23,6 +23,7 @@ from irsa_manager.api.irsasetup import IRSASetup, IRSASetupSpec, RoleDefaults
 from irsa_manager.aws.calls import Aws
 from irsa_manager.aws.snapshot import account_summary, read_provider
 from irsa_manager.kube.client import Kube
+from irsa_manager.kube.errors import KubeThrottled, KubeUnavailable
 from irsa_manager.kube.resources import NAMESPACES
 from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.observed import ObservedRole
@@ -37,6 +38,8 @@ log = structlog.get_logger(__name__)
 
 class Resolved(Struct, frozen=True):
     """What was found out. facts: None with a problem that stops everything. setup: the one that counts.
+
+    error: what failed in the last attempt; with facts, these are of an earlier one and still good to work by.
 
     provider: True there, False not there, None: may not be read (then provider_denied names the permission).
     """
@@ -139,6 +142,8 @@ class SetupResolver:
                 return f"https://{_host(setup)}", f"IRSASetup {setup.key}", None
         try:
             issuer = str((await self._kube.discovery_document()).get("issuer", ""))
+        except (KubeUnavailable, KubeThrottled):
+            raise
         except KubernetesError as error:
             return "", "", self._no_issuer(f"its discovery document can't be read: {error.message}")
         if not reachable(issuer):

@@ -24,7 +24,7 @@ def setup_status(
         told = Told("Ignored", reasons.message("Ignored", cause=resolved.ignored[setup.key]))
         return _with(setup, IRSASetupStatus(), told, None, now)
     facts = resolved.facts
-    if facts is None:
+    if facts is None or resolved.error is not None:
         return _with(setup, replace(setup.status, dependents=len(dependents)), _why(resolved), None, now)
     provider_arn = arn.provider_arn(facts.partition, facts.account, facts.host)
     status = replace(

@@ -34,7 +34,10 @@ log = structlog.get_logger("irsa_manager.controller")
 
 
 class Sweeper:
-    """Keeps the role store true. changed: told the names of roles that differ. after: run after each sweep."""
+    """Keeps the role store true. changed: told the names of roles that differ. after: run after each sweep.
+
+    recovered: told when a sweep succeeds after one that failed.
+    """
 
     def __init__(
         self,
@@ -45,6 +48,7 @@ class Sweeper:
         *,
         changed: Callable[[set[str]], None],
         after: Callable[[], Awaitable[None]],
+        recovered: Callable[[], None],
     ) -> None:
         self._aws = aws
         self._view = view
@@ -52,6 +56,7 @@ class Sweeper:
         self._interval = interval
         self._changed = changed
         self._after = after
+        self._recovered = recovered
         self._denied_until = float("-inf")
         self._failed = False
         self.last_success = 0.0
@@ -95,6 +100,9 @@ class Sweeper:
             self._failed = True
             await self._after()
             return
+        if self._failed:
+            log.info("the account can be read again")
+            self._recovered()
         self._failed = False
         self.last_success = time.time()
         self._metrics.sweep_duration.observe(time.monotonic() - started)

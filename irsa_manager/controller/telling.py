@@ -171,7 +171,7 @@ def happened(
     if thing:
         return Happening(
             "DriftRepaired",
-            reasons.message("DriftRepaired", thing=thing, why=action.reason),
+            reasons.message("DriftRepaired", thing=thing, why="it was gone" if _recreates(action) else action.reason),
             _account_key(action),
         )
     if isinstance(action, KubeAction):
@@ -214,6 +214,10 @@ def _account_happening(irsa: IRSA, action: KubeAction) -> Happening:
     return Happening(code, reasons.message(code, **values), key)
 
 
+def _recreates(action: AwsAction | KubeAction) -> bool:
+    return isinstance(action, do.CreateRole | do.CreateServiceAccount)
+
+
 def _account_key(action: AwsAction | KubeAction) -> str:
     return f"{action.namespace}/{action.name}" if isinstance(action, KubeAction) else ""
 
@@ -238,7 +242,7 @@ def _drifted(irsa: IRSA, action: AwsAction | KubeAction, desired_trust: object) 
     role = f"role {status.role.name}"
     match action:
         case do.CreateRole() if status.role.id and status.role.name == action.role:
-            return f"{role} (it was gone; its id was {status.role.id})"
+            return f"{role[0].upper()}{role[1:]} (its id was {status.role.id}; grants that name the old one are dead)"
         case do.UpdateTrust(trust=trust) if status.role.trust_policy_sha256 == sha256(trust):
             return f"The trust policy of {role}"
         case do.AttachPolicy(policy_arn=policy) if policy in status.role.attached_policies:

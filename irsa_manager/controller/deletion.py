@@ -1,0 +1,125 @@
+"""The end of an object: everything of ours goes, in the order that lets nobody in meanwhile, then the finalizer."""
+
+from __future__ import annotations
+
+import structlog
+from msgspec import UNSET
+
+from irsa_manager.api import names
+from irsa_manager.api.errors import AwsError
+from irsa_manager.api.irsa import IRSA
+from irsa_manager.aws.snapshot import read_instance_profiles, read_role
+from irsa_manager.controller import status as statuses
+from irsa_manager.controller.carry_out import Failure, Outcome
+from irsa_manager.controller.context import Context, now
+from irsa_manager.controller.telling import error_told, failure_told
+from irsa_manager.controller.trouble import STALLED_SECONDS, UNREADY_SECONDS, unresolved
+from irsa_manager.controller.workers import TryAgain
+from irsa_manager.plan import actions as do
+from irsa_manager.plan.facts import ClusterFacts
+from irsa_manager.plan.planner import decide_deletion, incomplete
+
+log = structlog.get_logger("irsa_manager.controller")
+
+
+class Deletion:
+    """Removes what an object made."""
+
+    def __init__(self, context: Context) -> None:
+        self._c = context
+        self._roles = context.view.roles
+
+    async def delete(self, irsa: IRSA) -> float | None:
+        """One step towards the object's end; after how many seconds to look again."""
+        if names.FINALIZER not in irsa.metadata.finalizers:
+            return None
+        at = now()
+        if irsa.spec is not UNSET and irsa.spec.suspend:
+            await self._c.reporter.write_status(irsa, statuses.suspended(irsa, at))
+            return None
+        if irsa.spec is UNSET or not irsa.spec.cleanup or incomplete(irsa.spec):
+            if irsa.status.role.name:
+                self._c.reporter.event(
+                    irsa, "RoleReleased", role=irsa.status.role.name, account=irsa.status.role.account_id
+                )
+            await self._let_go(irsa)
+            return None
+        resolved = self._c.resolved()
+        facts = resolved.facts or self._facts_of_status(irsa)
+        if facts is None:
+            await self._c.reporter.write_status(irsa, statuses.deleting(irsa, [unresolved(resolved)], at))
+            return UNREADY_SECONDS
+        elsewhere = other_account(irsa, facts)
+        if elsewhere is not None:
+            await self._c.reporter.write_status(irsa, statuses.deleting(irsa, [elsewhere], at))
+            self._c.reporter.warn(irsa, elsewhere)
+            return STALLED_SECONDS
+        try:
+            # IAM's answer, not the snapshot's: the finalizer goes only if it is true that nothing is left.
+            for name in _role_names(irsa):
+                if self._roles.get(name) is None:
+                    self._roles.saw(name, await read_role(self._c.aws, name))
+        except AwsError as error:
+            await self._c.reporter.write_status(irsa, statuses.deleting(irsa, [error_told(error)], at))
+            raise TryAgain(error.code, error.message) from error
+        decision = decide_deletion(irsa, self._c.view.situation(irsa, facts, self._c.keys))
+        outcome = await self._c.hands.carry_out(decision.plan)
+        self._c.reporter.tell(irsa, outcome, facts.account, None)
+        if not outcome.failures and not outcome.outrun:
+            await self._let_go(irsa)
+            return None
+        if outcome.outrun and not outcome.failures:
+            return 0.5
+        return await self._deletion_waits(irsa, outcome, at)
+
+    async def _deletion_waits(self, irsa: IRSA, outcome: Outcome, at: str) -> float | None:
+        told = []
+        for failure in outcome.failures:
+            failed = failure
+            if failure.error.code == "RoleInUse" and isinstance(failure.action, do.DeleteRole):
+                failed = await self._in_use(failure, failure.action.role)
+            told.append(failure_told(failed, outcome.done, None))
+        await self._c.reporter.write_status(irsa, statuses.deleting(irsa, told, at))
+        for each in told:
+            self._c.reporter.warn(irsa, each)
+        raise TryAgain(told[0].code, told[0].message)
+
+    async def _in_use(self, failure: Failure, role: str) -> Failure:
+        """What holds a role that IAM won't delete; a policy attached meanwhile is seen and goes in the next run."""
+        try:
+            self._roles.saw(role, await read_role(self._c.aws, role))
+            profiles = await read_instance_profiles(self._c.aws, role)
+        except AwsError:
+            # The refusal itself is told all the same.
+            profiles = None
+        if profiles:
+            failure.error.object = "instance profile " + ", ".join(profiles)
+        return failure
+
+    def _facts_of_status(self, irsa: IRSA) -> ClusterFacts | None:
+        """Enough to delete by, where the setup is gone but the account is known."""
+        resolved, role = self._c.resolved(), irsa.status.role
+        if resolved.error is not None or not role.arn or not irsa.status.issuer:
+            return None
+        return ClusterFacts(
+            partition=role.arn.split(":")[1],
+            account=role.account_id,
+            issuer=irsa.status.issuer,
+            host=irsa.status.issuer.removeprefix("https://"),
+            cluster="",
+            operator_namespace="",
+        )
+
+    async def _let_go(self, irsa: IRSA) -> None:
+        await self._c.set_finalizers(irsa, [f for f in irsa.metadata.finalizers if f != names.FINALIZER])
+        self._c.wake(self._c.view.role_changed(_spec_role(irsa)) - {irsa.key})
+        log.info("let go", object=f"IRSA {irsa.key}")
+
+
+def _spec_role(irsa: IRSA) -> str:
+    return irsa.spec.iam_role.name if irsa.spec is not UNSET else ""
+
+
+def _role_names(irsa: IRSA) -> list[str]:
+    found = [_spec_role(irsa), irsa.status.role.name, *(r.name for r in irsa.status.retired_roles)]
+    return list(dict.fromkeys(name for name in found if name))

@@ -1,0 +1,103 @@
+"""What is told: statuses on IRSAs, events on IRSAs and on the ServiceAccounts concerned, lines in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import msgspec
+import structlog
+
+from irsa_manager.api import names, reasons
+from irsa_manager.api.irsa import IRSA, IRSAStatus
+from irsa_manager.controller.carry_out import Outcome
+from irsa_manager.controller.telling import Told, happened
+from irsa_manager.controller.view import ClusterView
+from irsa_manager.kube.client import Kube
+from irsa_manager.kube.events import EventRecorder
+from irsa_manager.kube.resources import IRSAS, SERVICE_ACCOUNTS
+from irsa_manager.plan import actions as do
+
+log = structlog.get_logger("irsa_manager.controller")
+
+
+class Reporter:
+    """Tells people. guard: raises where we may not write any more. drift: told the kind of what was put back."""
+
+    def __init__(
+        self,
+        kube: Kube,
+        events: EventRecorder,
+        view: ClusterView,
+        *,
+        guard: Callable[[], None],
+        drift: Callable[[str], None],
+    ) -> None:
+        self._kube = kube
+        self._events = events
+        self._view = view
+        self._guard = guard
+        self._drift = drift
+
+    async def write_status(self, irsa: IRSA, after: IRSAStatus) -> IRSA:
+        """Write the status if it differs. The object with the new status. Raises KubernetesError."""
+        if after == irsa.status:
+            return irsa
+        self._guard()
+        body = {"status": msgspec.to_builtins(after)}
+        namespace, name = irsa.metadata.namespace, irsa.metadata.name
+        return await self._kube.apply(IRSAS, namespace, name, body, subresource="status")
+
+    def tell(self, irsa: IRSA, outcome: Outcome, account: str, trust: object) -> None:
+        """An event and a log line for each action that took effect. trust: the desired one, None for a deletion."""
+        for action in outcome.done:
+            created = self._view.roles.get(action.role) if isinstance(action, do.CreateRole) else None
+            event = happened(irsa, action, account, created.id if created else "", trust)
+            log.info(event.message, object=f"IRSA {irsa.key}", action=type(action).__name__, code=event.code)
+            self._record_on_irsa(irsa, event.code, event.message)
+            if event.service_account:
+                self._record_on_account(event.service_account, event.code, event.message)
+            if event.code == "DriftRepaired":
+                self._drift(type(action).__name__)
+
+    def warn(self, irsa: IRSA, told: Told) -> None:
+        """What is wrong: in the log, and as an event where it is news (one a transition, never one a retry)."""
+        ready = irsa.status.condition("Ready")
+        if ready is None or ready.reason != told.code or ready.observed_generation != irsa.metadata.generation:
+            log.warning(told.message, object=f"IRSA {irsa.key}", code=told.code)
+            self._record_on_irsa(irsa, told.code, told.message)
+
+    def event(self, irsa: IRSA, code: str, **values: Any) -> None:
+        """One event of the catalogue on the object."""
+        self._record_on_irsa(irsa, code, reasons.message(code, **values))
+
+    def _record_on_irsa(self, irsa: IRSA, code: str, message: str) -> None:
+        meta = irsa.metadata
+        self._events.record(
+            kind=IRSAS.kind,
+            namespace=meta.namespace,
+            name=meta.name,
+            uid=meta.uid,
+            api_version=names.API_VERSION,
+            type=_type(code),
+            reason=code,
+            message=message,
+        )
+
+    def _record_on_account(self, key: str, code: str, message: str) -> None:
+        account = self._view.accounts.get(key)
+        namespace, _, name = key.partition("/")
+        self._events.record(
+            kind=SERVICE_ACCOUNTS.kind,
+            namespace=namespace,
+            name=name,
+            uid=account.metadata.uid if account else "",
+            api_version="v1",
+            type=_type(code),
+            reason=code,
+            message=message,
+        )
+
+
+def _type(code: str) -> Literal["Normal", "Warning"]:
+    return "Warning" if reasons.get(code).severity == "warning" else "Normal"
