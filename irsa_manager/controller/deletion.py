@@ -13,7 +13,7 @@ from irsa_manager.controller import status as statuses
 from irsa_manager.controller.carry_out import Failure, Outcome
 from irsa_manager.controller.context import Context, now
 from irsa_manager.controller.telling import error_told, failure_told
-from irsa_manager.controller.trouble import STALLED_SECONDS, UNREADY_SECONDS, unresolved
+from irsa_manager.controller.trouble import STALLED_SECONDS, UNREADY_SECONDS, other_account, unresolved
 from irsa_manager.controller.workers import TryAgain
 from irsa_manager.plan import actions as do
 from irsa_manager.plan.facts import ClusterFacts
