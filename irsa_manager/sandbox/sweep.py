@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from irsa_manager.sandbox.directory import SandboxDirectory
+from irsa_manager.sandbox.directory import LOCK, SandboxDirectory
 
 TRIES, PAUSE_SECONDS = 50, 0.1
 
@@ -34,7 +34,8 @@ def main(path: str) -> None:
     directory = SandboxDirectory(Path(path))
     for _ in range(TRIES):
         try:
-            if directory.remove_stale() or not directory.path.exists():
+            # Who ends in order removes the lock himself, and may have left the logs of a failure.
+            if not (directory.path / LOCK).exists() or directory.remove_stale():
                 return
         except OSError:
             # A dying etcd may still write; what it made is removed in the next round.

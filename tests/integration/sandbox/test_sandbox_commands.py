@@ -1,0 +1,177 @@
+"""`irsa-manager sandbox` as its users meet it: real processes, real signals, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+Watch = Callable[[list[int]], Callable[[], None]]
+Children = Callable[[int], list[int]]
+CommandLine = Any  # tests/integration/sandbox/conftest.py
+NAMES = {
+    "KUBECONFIG",
+    "AWS_ENDPOINT_URL",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+}
+
+
+def until(process: subprocess.Popen[str], start: str) -> list[str]:
+    """The lines of a process's stdout up to one that begins with `start`."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith(start):
+            return lines
+    raise AssertionError(f"it ended before {start!r}: {lines} {process.stderr.read() if process.stderr else ''}")
+
+
+def test_a_whole_life(command: CommandLine, children: Children, watch: Watch) -> None:
+    before = command("status")
+    assert (before.returncode, before.stdout.splitlines()[0]) == (1, f"No sandbox is running in {command.dir}.")
+
+    up = command("up", "--detach")
+    assert up.returncode == 0, up.stderr
+    lines = up.stdout.splitlines()
+    assert sorted(re.split(r"  +", line)[1].split()[0] for line in lines[:-1]) == ["AWS", "OIDC", "control"]
+    assert all(re.fullmatch(r"ok  .*\d+\.\d s", line) for line in lines[:-1])
+    assert lines[-1] == (
+        f'Next: eval "$(irsa-manager sandbox env --dir {command.dir})"    Stop: irsa-manager sandbox down --dir '
+        f"{command.dir}"
+    )
+    until_gone = watch([command.supervisor(), *children(command.supervisor())])
+
+    exported = subprocess.run(
+        ["sh", "-c", f"{command('env').stdout}\nenv"], capture_output=True, text=True, check=True, env={}
+    ).stdout
+    variables = dict(line.split("=", 1) for line in exported.splitlines())
+    assert set(variables) >= NAMES
+    assert httpx2.get(variables["AWS_ENDPOINT_URL"] + "/_sandbox/health", trust_env=False).json() == {"ready": True}
+    assert Path(variables["KUBECONFIG"]) == command.dir / "kubeconfig"
+
+    status = command("status", "-o", "json")
+    assert status.returncode == 0
+    found = json.loads(status.stdout)
+    assert (found["kind"], found["running"], found["awsURL"]) == ("Sandbox", True, variables["AWS_ENDPOINT_URL"])
+    assert variables["AWS_SECRET_ACCESS_KEY"] not in status.stdout + command("status").stdout
+
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in [command.dir, *command.dir.rglob("*")]}
+    assert {mode & 0o077 for mode in modes.values()} == {0}
+
+    second = command("up", "--detach")
+    assert second.returncode == 1
+    assert second.stdout == ""
+    assert second.stderr.startswith(f"error  SandboxRunning: A sandbox is running in {command.dir} already (pid ")
+    assert command.supervisor() == int(re.findall(r"pid (\d+)", second.stderr)[0])
+
+    assert "kube-apiserver" in command("logs").stdout
+    own = command("logs", "kube-controller-manager").stdout
+    assert own
+    assert not own.startswith("kube-controller-manager ")
+    wrong = command("logs", "kubelet")
+    assert (wrong.returncode, "There is no component kubelet" in wrong.stderr) == (1, True)
+
+    down = command("down")
+    assert (down.returncode, down.stdout) == (0, f"Stopped; nothing is left in {command.dir}\n")
+    until_gone()
+    assert not command.dir.exists()
+    assert command("down").stdout == f"No sandbox ran in {command.dir}\n"
+
+
+def test_nothing_survives_the_supervisors_violent_death(command: CommandLine, children: Children, watch: Watch) -> None:
+    assert command("up", "--detach").returncode == 0
+    supervisor = command.supervisor()
+    theirs = children(supervisor)
+    assert len(theirs) == 5  # etcd, API server, controllers, AWS, and the one that removes the files
+    until_gone = watch([supervisor, *theirs])
+    os.kill(supervisor, signal.SIGKILL)
+    until_gone()
+    assert not command.dir.exists()
+
+
+def test_a_crashed_sandboxs_directory_is_cleaned_by_the_next(
+    command: CommandLine, children: Children, watch: Watch
+) -> None:
+    assert command("up", "--detach").returncode == 0
+    supervisor = command.supervisor()
+    old = command("env").stdout
+    until_gone = watch([supervisor, *children(supervisor)])
+    for pid in children(supervisor):
+        if "irsa_manager.sandbox.sweep" in Path(f"/proc/{pid}/cmdline").read_text():
+            os.kill(pid, signal.SIGKILL)
+    os.kill(supervisor, signal.SIGKILL)
+    until_gone()
+    assert (command.dir / "pki").exists()
+    assert command("status").returncode == 1
+    env = command("env")
+    assert (env.returncode, env.stdout) == (1, "")
+    assert command("up", "--detach").returncode == 0
+    assert command("env").stdout != old
+
+
+def test_a_starter_that_dies_midway_leaves_no_orphan(command: CommandLine, children: Children, watch: Watch) -> None:
+    starter = command.start("up", "--detach")
+    until(starter, "ok  ")
+    supervisor = command.supervisor()
+    until_gone = watch([supervisor, *children(supervisor)])
+    starter.kill()
+    starter.communicate()
+    until_gone()
+    assert not command.dir.exists()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_in_the_foreground_a_signal_ends_it(
+    number: signal.Signals, status: int, command: CommandLine, children: Children, watch: Watch
+) -> None:
+    process = command.start("up")
+    assert until(process, "Next:")[-1].rstrip().endswith("Stop: Ctrl-C")
+    until_gone = watch(children(process.pid))
+    process.send_signal(number)
+    _, errors = process.communicate()
+    assert (process.returncode, errors) == (status, f"Stopped; nothing is left in {command.dir}\n")
+    until_gone()
+    assert not command.dir.exists()
+
+
+def test_a_component_that_ends_ends_the_rest_and_leaves_its_log(
+    command: CommandLine, children: Children, watch: Watch
+) -> None:
+    process = command.start("up")
+    until(process, "Next:")
+    theirs = json.loads(command("status", "-o", "json").stdout)["processes"]
+    until_gone = watch(list(theirs.values()))
+    os.kill(theirs["kube-apiserver"], signal.SIGKILL)
+    _, errors = process.communicate()
+    assert process.returncode == 1
+    assert "error  SandboxFailed: kube-apiserver ended with status -9, so the sandbox was stopped." in errors
+    until_gone()
+    assert sorted(path.name for path in command.dir.iterdir()) == ["ended", "logs"]
+    assert command("logs", "kube-apiserver").stdout
+    status = command("status")
+    assert (status.returncode, "kube-apiserver ended with status -9" in status.stdout) == (1, True)
+    command("down")
+    assert not command.dir.exists()
+
+
+def test_a_directory_of_somebody_else_is_not_touched(command: CommandLine) -> None:
+    command.dir.mkdir()
+    (command.dir / "thesis.txt").write_text("years of work")
+    up = command("up", "--detach")
+    assert up.returncode == 1
+    assert "isn't a sandbox's directory: it holds thesis.txt" in up.stderr
+    command("down")
+    assert [path.name for path in command.dir.iterdir()] == ["thesis.txt"]
