@@ -23,7 +23,7 @@ _LOOPBACK: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
 JsonAnswer = tuple[int, dict[str, Any]]
 
 
-class Wrong(ValueError):
+class Wrong(ValueError):  # noqa: N818  (it answers a request, as Refused does)
     """What was put isn't acceptable; the text says which key or value."""
 
 

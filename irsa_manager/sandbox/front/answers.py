@@ -13,8 +13,6 @@ Answer = tuple[int, dict[str, str], bytes]
 IAM: Final = "https://iam.amazonaws.com/doc/2010-05-08/"
 STS: Final = "https://sts.amazonaws.com/doc/2011-06-15/"
 
-Tree = str | int | bool | Mapping[str, "Tree"] | Iterable["Tree"] | None
-
 
 class Refused(Exception):  # noqa: N818  (it is the outcome of a rule, named as people say it)
     """A rule says no: AWS's error code, its text, and the HTTP status that goes with them."""
@@ -34,7 +32,7 @@ def validation(value: object, member: str, constraint: str) -> Refused:
     )
 
 
-def xml(tree: Tree) -> str:
+def xml(tree: object) -> str:
     """Mappings become elements, other iterables <member> lists, None an absent element, text is escaped."""
     if tree is None:
         return ""
@@ -44,10 +42,12 @@ def xml(tree: Tree) -> str:
         return escape(str(tree))
     if isinstance(tree, Mapping):
         return "".join(f"<{name}>{xml(value)}</{name}>" for name, value in tree.items() if value is not None)
-    return "".join(f"<member>{xml(value)}</member>" for value in tree)
+    if isinstance(tree, Iterable):
+        return "".join(f"<member>{xml(value)}</member>" for value in tree)
+    raise TypeError(f"{type(tree).__name__} has no form in an answer")
 
 
-def success(operation: str, result: Tree = None, namespace: str = IAM) -> Answer:
+def success(operation: str, result: Mapping[str, object] | None = None, namespace: str = IAM) -> Answer:
     """The answer of a call that worked; `result` is None for operations whose answer has no result element."""
     inner = "" if result is None else f"<{operation}Result>{xml(result)}</{operation}Result>"
     body = (

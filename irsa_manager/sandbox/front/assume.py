@@ -12,8 +12,10 @@ from typing import Any, Final
 
 from irsa_manager.sandbox.front import keys, names, trust_evaluation, web_identity
 from irsa_manager.sandbox.front.answers import STS, Answer, Refused, success
+from irsa_manager.sandbox.front.consistency import Consistency
 from irsa_manager.sandbox.front.emulator import Emulator
 from irsa_manager.sandbox.front.issuers import Issuers
+from irsa_manager.sandbox.front.names import RoleArn
 from irsa_manager.sandbox.front.web_identity import Token
 
 DEFAULT_DURATION: Final = 3600
@@ -25,7 +27,9 @@ _TOO_LONG: Final = "The requested DurationSeconds exceeds the MaxSessionDuration
 _CHAINED: Final = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining"
 
 
-async def with_web_identity(emulator: Emulator, issuers: Issuers, parameters: Mapping[str, str]) -> Answer:
+async def with_web_identity(
+    emulator: Emulator, issuers: Issuers, parameters: Mapping[str, str], consistency: Consistency
+) -> Answer:
     """AssumeRoleWithWebIdentity: credentials for a role in exchange for a token of a registered issuer.
 
     Raises:
@@ -40,17 +44,13 @@ async def with_web_identity(emulator: Emulator, issuers: Issuers, parameters: Ma
         raise web_identity.refused("Provided Token is not a Login With Amazon token")
     policies = _session_policies(emulator, parameters, arn.account)
     token = web_identity.parse(compact)
-    provider = _provider(emulator, arn.account, token)
+    with consistency.around(trust_evaluation.OPERATION, parameters):
+        provider = _provider(emulator, arn.account, token)
     keys.verify(keys.choose(await issuers.keys(token.issuer), token), token)
     audience = web_identity.audience(token, provider["ClientIDList"])
     web_identity.check_times(token, int(time.time()))
-    role = emulator.role(arn.account, arn.name)
-    if role is None or role["Arn"] != arn.arn:
-        raise Refused("AccessDenied", _DENIED, 403)
-    if duration > role["MaxSessionDuration"]:
-        raise Refused("ValidationError", _TOO_LONG)
-    if not trust_evaluation.allows(emulator, role, token, audience, session_name):
-        raise Refused("AccessDenied", _DENIED, 403)
+    with consistency.around(trust_evaluation.OPERATION, parameters):
+        role = _assumable(emulator, arn, duration, token, audience, session_name)
     return success(
         "AssumeRoleWithWebIdentity",
         {
@@ -84,6 +84,20 @@ def check_assume_role(emulator: Emulator, parameters: Mapping[str, str], caller:
         raise Refused("ValidationError", _CHAINED)
     if duration > role["MaxSessionDuration"]:
         raise Refused("ValidationError", _TOO_LONG)
+
+
+def _assumable(
+    emulator: Emulator, arn: RoleArn, duration: int, token: Token, audience: str, session_name: str
+) -> dict[str, Any]:
+    """The role, if it is there under exactly this ARN and its trust policy lets the token in."""
+    role = emulator.role(arn.account, arn.name)
+    if role is None or role["Arn"] != arn.arn:
+        raise Refused("AccessDenied", _DENIED, 403)
+    if duration > role["MaxSessionDuration"]:
+        raise Refused("ValidationError", _TOO_LONG)
+    if not trust_evaluation.allows(emulator, role, token, audience, session_name):
+        raise Refused("AccessDenied", _DENIED, 403)
+    return role
 
 
 def _provider(emulator: Emulator, account: str, token: Token) -> Mapping[str, Any]:

@@ -64,9 +64,10 @@ class Keyring:
             wrong = evaluator._validate_session_token(None, session_token)
             return wrong or _as_root(evaluator, access_key_id, root.account, root.secret)
 
-        evaluator.is_root_access_key = is_root_access_key
-        evaluator.find_iam_access_key_account = find_iam_access_key_account
-        evaluator.resolve_credential = resolve_credential
+        replaced: Any = evaluator
+        replaced.is_root_access_key = is_root_access_key
+        replaced.find_iam_access_key_account = find_iam_access_key_account
+        replaced.resolve_credential = resolve_credential
 
     @staticmethod
     def _anonymous(evaluator: ModuleType, account: str | None) -> Any:

@@ -81,20 +81,20 @@ def read(method: str, target: str, raw_headers: Iterable[tuple[bytes, bytes]], b
 
 
 def form(request: AwsRequest) -> dict[str, str]:
+    """The parameters of a query-protocol call; see `parameters`."""
+    return parameters(request.method, request.headers.get("content-type", ""), request.body, request.query)
+
+
+def parameters(method: str, content_type: str, body: bytes, query: Mapping[str, list[str]]) -> dict[str, str]:
     """The parameters of a query-protocol call, from the query string and a form body.
 
     Raises:
         Refused: a parameter is given twice. The emulator would authorise one and carry out the other.
 
     """
-    listed: dict[str, list[str]] = {}
-    sources = [request.query]
-    if request.method == "POST" and request.headers.get("content-type", "").startswith(
-        "application/x-www-form-urlencoded"
-    ):
-        sources.append(parse_qs(request.body.decode("utf-8", "replace"), keep_blank_values=True))
-    for source in sources:
-        for name, values in source.items():
+    listed = {name: list(values) for name, values in query.items()}
+    if method == "POST" and content_type.startswith("application/x-www-form-urlencoded"):
+        for name, values in parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True).items():
             listed.setdefault(name, []).extend(values)
     for name, values in listed.items():
         if len(values) > 1:

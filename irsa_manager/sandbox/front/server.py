@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import json
+import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -18,7 +20,9 @@ from irsa_manager.sandbox.front import assume, gate
 from irsa_manager.sandbox.front import request as requests
 from irsa_manager.sandbox.front.admin import PREFIX, Admin
 from irsa_manager.sandbox.front.answers import IAM, STS, Answer, Refused, failure
+from irsa_manager.sandbox.front.authorization import Caller, caller
 from irsa_manager.sandbox.front.calls import Calls
+from irsa_manager.sandbox.front.consistency import Consistency
 from irsa_manager.sandbox.front.credentials import anonymous_s3
 from irsa_manager.sandbox.front.emulator import Emulator
 from irsa_manager.sandbox.front.faults import Faults
@@ -38,12 +42,15 @@ class Dropped(Exception):  # noqa: N818
 class Server:
     """Answers AWS's requests and the sandbox's own."""
 
-    def __init__(self, emulator: Emulator, issuers: Issuers, admin: Admin, calls: Calls, faults: Faults) -> None:
+    def __init__(
+        self, emulator: Emulator, issuers: Issuers, admin: Admin, calls: Calls, faults: Faults, consistency: Consistency
+    ) -> None:
         self._emulator = emulator
         self._issuers = issuers
         self._admin = admin
         self._calls = calls
         self._faults = faults
+        self._consistency = consistency
         self.guards: list[Guard] = []
 
     async def handle(self, incoming: web.Request) -> web.StreamResponse:
@@ -85,7 +92,7 @@ class Server:
             if fault is not None:
                 raise fault
             if operation == "AssumeRoleWithWebIdentity" and service == "sts":
-                answer = await assume.with_web_identity(self._emulator, self._issuers, parameters)
+                answer = await assume.with_web_identity(self._emulator, self._issuers, parameters, self._consistency)
             else:
                 answer = await self._dispatch(service, request, by_host=by_host)
         except Refused as refused:
@@ -114,7 +121,9 @@ class Server:
         headers = dict(request.headers)
         key = app.extract_access_key_id(headers, request.query)
         responses.set_request_account_id(app._request_account_scope(key) if key else "")
-        responses.set_request_region(app.extract_region(headers, request.query))
+        region = app.extract_region(headers, request.query)
+        responses.set_request_region(region)
+        caller.set(Caller(key, region))
         evaluator.pin_request_origin("127.0.0.1", True)
         evaluator.pin_signed_request(request.method, request.raw_path, request.query, list(request.raw_headers))
         try:
@@ -135,9 +144,9 @@ class Server:
             request.method, request.path, headers, body, request.query, _request_id()
         )
         s3 = self._emulator.s3
-        if request.method == "HEAD" and service == "s3":
-            if s3.is_standard_object_request("HEAD", request.path, headers, request.query):
-                answer = s3.format_head_response(request.path, headers, answer)
+        head = request.method == "HEAD" and service == "s3"
+        if head and s3.is_standard_object_request("HEAD", request.path, headers, request.query):
+            answer = s3.format_head_response(request.path, headers, answer)
         return _checked(answer)
 
 
@@ -159,8 +168,6 @@ def refusal(service: str, emulator: Emulator, refused: Refused) -> Answer:
 
 
 def _json_failure(refused: Refused) -> Answer:
-    import json
-
     body = json.dumps({"__type": refused.code, "message": refused.message}).encode()
     headers = {
         "Content-Type": "application/x-amz-json-1.0",
@@ -212,6 +219,4 @@ def _response(method: str, status: int, headers: dict[str, str], content: bytes)
 
 
 def _request_id() -> str:
-    import uuid
-
     return str(uuid.uuid4())

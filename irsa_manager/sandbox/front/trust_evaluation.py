@@ -13,7 +13,7 @@ from typing import Any, Final
 from irsa_manager.sandbox.front.emulator import Emulator
 from irsa_manager.sandbox.front.web_identity import Token, host_path
 
-ACTION: Final = "sts:AssumeRoleWithWebIdentity"
+OPERATION: Final = "AssumeRoleWithWebIdentity"
 _MULTI_VALUED: Final = ("amr", "oaud")
 _NEVER: Final = {"Null": {"aws:currenttime": "true"}}
 
@@ -38,7 +38,7 @@ def allows(emulator: Emulator, role: dict[str, Any], token: Token, audience: str
         principal_arn=None,
         principal_type="User",
         principal_account=account,
-        action=ACTION,
+        action=f"sts:{OPERATION}",
         resource_arn=role["Arn"],
         region=emulator.region,
         service_context={name.lower(): value for name, value in keys.items()},

@@ -1,0 +1,404 @@
+"""Roles: what IAM refuses is refused with its code, what it accepts is accepted and comes back as IAM gives it."""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+from typing import Any
+
+import pytest
+from front_issuer import PROVIDER, trust
+from front_process import ACCOUNT, Front, code_of
+
+ROOT_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+    ],
+}
+
+
+def create(iam: Any, name: str, **changed: Any) -> Any:
+    return iam.create_role(**{"RoleName": name, "AssumeRolePolicyDocument": json.dumps(ROOT_TRUST), **changed})["Role"]
+
+
+@pytest.mark.parametrize("good", ["a", "x" * 64, "A_b+c=d,e.f@g-h"])
+def test_names_that_are_taken(iam: Any, good: str) -> None:
+    assert create(iam, good)["RoleName"] == good
+
+
+@pytest.mark.parametrize("bad", ["", "x" * 65, "a b", "a/b", "é", "a*"])
+def test_names_that_are_refused(iam: Any, bad: str) -> None:
+    code, text, status = code_of(create, iam=iam, name=bad)
+    assert (code, status) == ("ValidationError", 400)
+    assert "at 'roleName' failed to satisfy constraint" in text
+
+
+@pytest.mark.parametrize(
+    ("changed", "member"),
+    [
+        ({"Path": "x"}, "path"),
+        ({"Path": "/x"}, "path"),
+        ({"Path": "/a//b/"}, "path"),
+        ({"Path": "/a b/"}, "path"),
+        ({"Path": "/é/"}, "path"),
+        ({"Path": "/" + "a" * 511 + "/"}, "path"),
+        ({"Description": "x" * 1001}, "description"),
+        ({"Description": "snowman \u2603"}, "description"),
+        ({"MaxSessionDuration": 3599}, "maxSessionDuration"),
+        ({"MaxSessionDuration": 43201}, "maxSessionDuration"),
+        ({"AssumeRolePolicyDocument": "\u2603"}, "policyDocument"),
+        ({"PermissionsBoundary": "short"}, "permissionsBoundary"),
+    ],
+)
+def test_parameters_that_are_refused(iam: Any, name: str, changed: dict[str, Any], member: str) -> None:
+    code, text, status = code_of(create, iam=iam, name=name, **changed)
+    assert (code, status) == ("ValidationError", 400)
+    assert f"at '{member}' failed to satisfy constraint: Member must " in text
+    assert code_of(iam.get_role, RoleName=name)[0] == "NoSuchEntity"
+
+
+def test_create_echoes_what_aws_echoes(iam: Any, name: str) -> None:
+    made = create(
+        iam,
+        name,
+        Path="/irsa/c1/",
+        Description="d <&> \u00e9",
+        MaxSessionDuration=7200,
+        Tags=[{"Key": "k", "Value": ""}],
+    )
+    assert made["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/irsa/c1/{name}"
+    assert made["RoleId"].startswith("AROA")
+    assert not {"Description", "MaxSessionDuration"} & set(made)
+    read = iam.get_role(RoleName=name)["Role"]
+    assert (read["Description"], read["MaxSessionDuration"]) == ("d <&> \u00e9", 7200)
+    assert read["Tags"] == [{"Key": "k", "Value": ""}]
+    # IAM re-serialises: the order of the elements is its own, and differs between the two answers.
+    assert list(made["AssumeRolePolicyDocument"]["Statement"][0]) == ["Effect", "Action", "Principal"]
+    assert list(read["AssumeRolePolicyDocument"]["Statement"][0]) == ["Effect", "Principal", "Action"]
+
+
+def test_documents_are_percent_encoded_on_the_wire(iam: Any, name: str) -> None:
+    wire: list[bytes] = []
+    iam.meta.events.register_first(
+        "before-parse.iam.GetRole", lambda response_dict, **_: wire.append(response_dict["body"])
+    )
+    create(iam, name)
+    iam.get_role(RoleName=name)
+    encoded = wire[-1].split(b"<AssumeRolePolicyDocument>")[1].split(b"<")[0].decode()
+    assert encoded.startswith("%7B%22Version%22")
+    assert json.loads(urllib.parse.unquote(encoded)) == ROOT_TRUST
+
+
+def test_account_ids_come_back_as_root_arns(iam: Any, name: str) -> None:
+    document = json.loads(json.dumps(ROOT_TRUST).replace(f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT))
+    create(iam, name, AssumeRolePolicyDocument=json.dumps(document))
+    assert iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"] == ROOT_TRUST
+
+
+def test_a_name_is_taken_whatever_its_case_and_path(iam: Any, name: str) -> None:
+    create(iam, name)
+    for other in ({"name": name}, {"name": name.upper()}, {"name": name, "Path": "/other/"}):
+        told = code_of(create, iam=iam, **other)
+        assert told == ("EntityAlreadyExists", f"Role with name {other['name']} already exists.", 409)
+
+
+def test_recreated_role_has_a_new_id_and_old_sessions_die(front: Front, iam: Any, name: str) -> None:
+    user = front.user(
+        f"u-{name}", {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:*", "Resource": "*"}]}
+    )
+    first = create(iam, name)
+    given = front.client("sts", user).assume_role(RoleArn=first["Arn"], RoleSessionName="old")["Credentials"]
+    session = front.client("sts", (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]))
+    assert session.get_caller_identity()["UserId"] == f"{first['RoleId']}:old"
+    iam.delete_role(RoleName=name)
+    assert create(iam, name)["RoleId"] != first["RoleId"]
+    assert code_of(session.get_caller_identity)[0] == "InvalidClientTokenId"
+
+
+def test_dead_principal_shows_as_its_id(iam: Any, name: str) -> None:
+    first = create(iam, name)
+    document = json.dumps(ROOT_TRUST).replace(f"arn:aws:iam::{ACCOUNT}:root", first["Arn"])
+    create(iam, f"{name}-2", AssumeRolePolicyDocument=document)
+    iam.delete_role(RoleName=name)
+    create(iam, name)
+    shown = iam.get_role(RoleName=f"{name}-2")["Role"]["AssumeRolePolicyDocument"]
+    assert shown["Statement"][0]["Principal"] == {"AWS": first["RoleId"]}
+    told = code_of(iam.update_assume_role_policy, RoleName=f"{name}-2", PolicyDocument=json.dumps(shown))
+    assert told == ("MalformedPolicyDocument", f'Invalid principal in policy: "AWS":"{first["RoleId"]}"', 400)
+
+
+def statement(**changed: Any) -> Any:
+    whole = {
+        "Effect": "Allow",
+        "Principal": {"Federated": PROVIDER},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        **changed,
+    }
+    return {"Version": "2012-10-17", "Statement": [{key: value for key, value in whole.items() if value is not None}]}
+
+
+FEDERATED = "Federated principals must be valid domain names or SAML metadata ARNs"
+
+
+@pytest.mark.parametrize(
+    ("document", "text"),
+    [
+        ("{", "This policy contains invalid Json"),
+        ('{"Version":"2012-10-17","Version":"2012-10-17","Statement":[]}', "This policy contains invalid Json"),
+        ("[]", "Syntax errors in policy."),
+        ({"Statement": statement()["Statement"]}, "Syntax errors in policy."),
+        ({"Version": "2012-10-17"}, "Syntax errors in policy."),
+        ({"Version": "2012-10-17", "Statement": []}, "Syntax errors in policy."),
+        ({"Version": "2012-10-17", "Statement": [{}]}, "Syntax errors in policy."),
+        ({**statement(), "Extra": 1}, "Syntax errors in policy."),
+        (statement(Resource="*"), "Has prohibited field Resource"),
+        (statement(Principal=None), "Missing required field Principal"),
+        (statement(Principal={}), "Syntax errors in policy."),
+        (statement(Principal={"Federated": []}), "Syntax errors in policy."),
+        (statement(Principal={"Federated": [1]}), "Syntax errors in policy."),
+        (statement(Principal="*"), 'AssumeRolepolicy contained an invalid principal: "STAR":"*".'),
+        (statement(Principal=None, NotPrincipal={"AWS": "*"}), "Allow with NotPrincipal is not allowed."),
+        (statement(Principal={"Federated": "oidc.example.test/id/1"}), FEDERATED),
+        (statement(Principal={"Federated": "arn:aws:iam::1:oidc-provider/x"}), FEDERATED),
+        (statement(Principal={"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/"}), FEDERATED),
+        (statement(Principal={"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/https://x"}), FEDERATED),
+        (statement(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:role/absent"}), f'Invalid principal in policy: "AWS":"arn:aws:iam::{ACCOUNT}:role/absent"'),
+        (statement(Principal={"AWS": "999999999999"}), 'Invalid principal in policy: "AWS":"arn:aws:iam::999999999999:root"'),
+        (statement(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:role/*"}), f'Invalid principal in policy: "AWS":"arn:aws:iam::{ACCOUNT}:role/*"'),
+        (statement(Principal={"Service": "ec2"}), 'Invalid principal in policy: "SERVICE":"ec2"'),
+        (statement(Action=None), "Missing required field Action"),
+        (statement(Action="s3:GetObject"), "AssumeRole policy may only specify STS AssumeRole actions."),
+        (statement(Effect="allow"), "Syntax errors in policy."),
+        (statement(Sid="with space"), "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"),
+        (statement(Condition={"StringIs": {"a:b": "c"}}), "Invalid Condition type : StringIs."),
+        (statement(Condition={"StringEquals": {"nocolon": "c"}}), "Syntax errors in policy."),
+        (statement(Condition={"StringEquals": {"a:b": None}}), "Syntax errors in policy."),
+        (statement(Condition=[]), "Syntax errors in policy."),
+        ({"Version": "2012-10-17", "Statement": statement(Sid="A")["Statement"] * 2}, "Statement IDs (SID) in a single policy must be unique."),
+    ],
+)  # fmt: skip
+def test_malformed_trust(iam: Any, name: str, document: Any, text: str) -> None:
+    given = document if isinstance(document, str) else json.dumps(document)
+    told = code_of(create, iam=iam, name=name, AssumeRolePolicyDocument=given)
+    assert told == ("MalformedPolicyDocument", text, 400)
+    create(iam, name)
+    assert code_of(iam.update_assume_role_policy, RoleName=name, PolicyDocument=given) == told
+    assert iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"] == ROOT_TRUST
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        statement(),
+        statement(Sid="A1", Condition={"ForAnyValue:StringLikeIfExists": {"a:b": ["c", "d"]}, "Bool": {"e:f": True}}),
+        {"Version": "2012-10-17", "Id": "x", "Statement": statement()["Statement"][0]},
+        statement(Principal={"Service": "pods.eks.amazonaws.com"}, Action=["sts:AssumeRole", "sts:TagSession"]),
+        statement(Principal={"Federated": "accounts.google.com"}),
+        statement(Principal={"AWS": "*"}, Action="sts:AssumeRole"),
+        statement(Effect="Deny"),
+    ],
+)
+def test_trust_that_is_accepted(iam: Any, name: str, document: Any) -> None:
+    create(iam, name, AssumeRolePolicyDocument=json.dumps(document, indent=4))
+    assert iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"] == document
+
+
+def test_shared_issuers_need_their_subject(iam: Any, name: str) -> None:
+    host = "token.actions.githubusercontent.com"
+    principal = {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{host}"}
+    bare = json.dumps(statement(Principal=principal))
+    assert code_of(create, iam=iam, name=name, AssumeRolePolicyDocument=bare)[0] == "MalformedPolicyDocument"
+    tested = {"StringLike": {f"{host}:sub": "repo:me/mine:*"}}
+    create(iam, name, AssumeRolePolicyDocument=json.dumps(statement(Principal=principal, Condition=tested)))
+
+
+def padded(length: int) -> str:
+    """A trust policy of exactly so many characters that count."""
+    short = json.dumps(json.loads(trust(StringEquals={"a:b": ""})), separators=(",", ":"))
+    filler = "x" * (length - len(short))
+    return json.dumps(json.loads(trust(StringEquals={"a:b": filler})), indent=8)
+
+
+def test_trust_size_quota_counts_without_white_space(front: Front, iam: Any, name: str) -> None:
+    create(iam, name, AssumeRolePolicyDocument=padded(2048))
+    refused = ("LimitExceeded", "Cannot exceed quota for ACLSizePerRole: 2048", 409)
+    assert code_of(create, iam=iam, name=f"{name}-2", AssumeRolePolicyDocument=padded(2049)) == refused
+    assert code_of(iam.update_assume_role_policy, RoleName=name, PolicyDocument=padded(2049)) == refused
+    assert front.sandbox("PUT", "quotas", {"ACLSizePerRole": 4096})[0] == 200
+    try:
+        assert iam.get_account_summary()["SummaryMap"]["AssumeRolePolicySizeQuota"] == 4096
+        iam.update_assume_role_policy(RoleName=name, PolicyDocument=padded(4096))
+        told = code_of(iam.update_assume_role_policy, RoleName=name, PolicyDocument=padded(4097))
+        assert told == ("LimitExceeded", "Cannot exceed quota for ACLSizePerRole: 4096", 409)
+    finally:
+        assert front.sandbox("PUT", "quotas", {})[1]["ACLSizePerRole"] == 2048
+
+
+def test_roles_per_account(front: Front, iam: Any, name: str) -> None:
+    create(iam, name)
+    present = iam.get_account_summary()["SummaryMap"]["Roles"]
+    assert front.sandbox("PUT", "quotas", {"RolesPerAccount": present})[0] == 200
+    try:
+        assert iam.get_account_summary()["SummaryMap"]["RolesQuota"] == present
+        told = code_of(create, iam=iam, name=f"{name}-2")
+        assert told == ("LimitExceeded", f"Cannot exceed quota for RolesPerAccount: {present}", 409)
+    finally:
+        front.sandbox("PUT", "quotas", {})
+
+
+@pytest.mark.parametrize(
+    ("tags", "code"),
+    [
+        ([{"Key": f"k{number}", "Value": "v"} for number in range(51)], "ValidationError"),
+        ([{"Key": "k" * 129, "Value": "v"}], "ValidationError"),
+        ([{"Key": "", "Value": "v"}], "ValidationError"),
+        ([{"Key": "k", "Value": "v" * 257}], "ValidationError"),
+        ([{"Key": "k*", "Value": "v"}], "ValidationError"),
+        ([{"Key": "k", "Value": 'a,"b'}], "ValidationError"),
+        ([{"Key": "aws:k", "Value": "v"}], "InvalidInput"),
+        ([{"Key": "AWS:k", "Value": "v"}], "InvalidInput"),
+        ([{"Key": "k", "Value": "a"}, {"Key": "K", "Value": "b"}], "InvalidInput"),
+    ],
+)
+def test_bad_tags(iam: Any, name: str, tags: Any, code: str) -> None:
+    assert code_of(create, iam=iam, name=name, Tags=tags)[::2] == (code, 400)
+    assert code_of(iam.get_role, RoleName=name)[0] == "NoSuchEntity"
+    create(iam, name)
+    assert code_of(iam.tag_role, RoleName=name, Tags=tags)[0] in (code, "LimitExceeded")
+    assert iam.list_role_tags(RoleName=name)["Tags"] == []
+
+
+def test_tags(iam: Any, name: str) -> None:
+    many = [{"Key": f"k{number:02}", "Value": "\u00fc 1_.:/=+-@"} for number in range(50)]
+    create(iam, name, Tags=many)
+    assert sorted(iam.get_role(RoleName=name)["Role"]["Tags"], key=lambda tag: tag["Key"]) == many
+    full = code_of(iam.tag_role, RoleName=name, Tags=[{"Key": "another", "Value": ""}])
+    assert full[::2] == ("LimitExceeded", 409)
+    iam.tag_role(RoleName=name, Tags=[{"Key": "K00", "Value": "new"}])
+    iam.untag_role(RoleName=name, TagKeys=[f"K{number:02}" for number in range(1, 50)] + ["absent"])
+    assert iam.list_role_tags(RoleName=name)["Tags"] == [{"Key": "K00", "Value": "new"}]
+
+
+def test_update_role(iam: Any, name: str) -> None:
+    create(iam, name, MaxSessionDuration=7200, Description="before")
+    iam.update_role(RoleName=name, Description="after")
+    role = iam.get_role(RoleName=name)["Role"]
+    assert (role["Description"], role["MaxSessionDuration"]) == ("after", 7200)
+    assert code_of(iam.update_role, RoleName=name, MaxSessionDuration=50000)[0] == "ValidationError"
+    iam.update_role(RoleName=name, Description="", MaxSessionDuration=43200)
+    role = iam.get_role(RoleName=name)["Role"]
+    assert (role.get("Description"), role["MaxSessionDuration"]) == (None, 43200)
+
+
+def test_absent_role(iam: Any, name: str) -> None:
+    told = ("NoSuchEntity", f"The role with name {name} cannot be found.", 404)
+    for call, more in (
+        (iam.get_role, {}),
+        (iam.delete_role, {}),
+        (iam.update_role, {}),
+        (iam.list_attached_role_policies, {}),
+        (iam.list_role_policies, {}),
+        (iam.tag_role, {"Tags": [{"Key": "k", "Value": "v"}]}),
+        (iam.attach_role_policy, {"PolicyArn": "arn:aws:iam::aws:policy/AmazonS3FullAccess"}),
+        (iam.update_assume_role_policy, {"PolicyDocument": json.dumps(ROOT_TRUST)}),
+    ):
+        assert code_of(call, RoleName=name, **more) == told
+
+
+def test_delete_conflicts(iam: Any, name: str) -> None:
+    create(iam, name)
+    arn = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
+    allow = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}
+    iam.attach_role_policy(RoleName=name, PolicyArn=arn)
+    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(allow))
+    iam.create_instance_profile(InstanceProfileName=name)
+    iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+    for text, remedy in (
+        ("Cannot delete entity, must detach all policies first.", lambda: iam.detach_role_policy(RoleName=name, PolicyArn=arn)),
+        ("Cannot delete entity, must delete policies first.", lambda: iam.delete_role_policy(RoleName=name, PolicyName="p")),
+        (
+            "Cannot delete entity, must remove roles from instance profile first.",
+            lambda: iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=name),
+        ),
+    ):  # fmt: skip
+        assert code_of(iam.delete_role, RoleName=name) == ("DeleteConflict", text, 409)
+        remedy()
+    iam.delete_role(RoleName=name)
+    assert code_of(iam.delete_role, RoleName=name)[0] == "NoSuchEntity"
+
+
+def test_roles_of_aws_are_not_changed(iam: Any, name: str) -> None:
+    iam.create_service_linked_role(AWSServiceName="eks.amazonaws.com")
+    linked = next(role for role in iam.list_roles(PathPrefix="/aws-service-role/")["Roles"])
+    assert code_of(iam.delete_role, RoleName=linked["RoleName"])[::2] == ("UnmodifiableEntity", 400)
+    assert code_of(iam.tag_role, RoleName=linked["RoleName"], Tags=[])[0] == "UnmodifiableEntity"
+    assert code_of(create, iam=iam, name=name, Path="/aws-service-role/x/")[0] == "InvalidInput"
+
+
+def test_boundary(iam: Any, name: str) -> None:
+    arn = "arn:aws:iam::aws:policy/PowerUserAccess"
+    absent = f"arn:aws:iam::{ACCOUNT}:policy/absent"
+    told = ("NoSuchEntity", f"Scope ARN: {absent} does not exist or is not attachable.", 404)
+    assert code_of(create, iam=iam, name=name, PermissionsBoundary=absent) == told
+    create(iam, name, PermissionsBoundary=arn)
+    assert iam.get_role(RoleName=name)["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"] == arn
+    assert code_of(iam.put_role_permissions_boundary, RoleName=name, PermissionsBoundary=absent) == told
+    iam.delete_role_permissions_boundary(RoleName=name)
+    assert "PermissionsBoundary" not in iam.get_role(RoleName=name)["Role"]
+    assert code_of(iam.delete_role_permissions_boundary, RoleName=name)[::2] == ("NoSuchEntity", 404)
+
+
+def test_pages(iam: Any, name: str) -> None:
+    path = f"/{name}/"
+    made = [
+        create(iam, f"{name}-{number}", Path=path, Tags=[{"Key": "k", "Value": "v"}])["RoleName"] for number in range(5)
+    ]
+    found: list[Any] = []
+    more: dict[str, Any] = {}
+    while True:
+        answer = iam.list_roles(PathPrefix=path, MaxItems=2, **more)
+        assert len(answer["Roles"]) <= 2
+        found += answer["Roles"]
+        if not answer["IsTruncated"]:
+            break
+        more = {"Marker": answer["Marker"]}
+    assert [role["RoleName"] for role in found] == made
+    assert not any({"Tags", "PermissionsBoundary", "RoleLastUsed"} & set(role) for role in found)
+    assert code_of(iam.list_roles, MaxItems=1001)[0] == "ValidationError"
+    assert code_of(iam.list_roles, Marker="nonsense")[0] == "ValidationError"
+
+
+def test_account_authorization_details(iam: Any, name: str) -> None:
+    boundary = "arn:aws:iam::aws:policy/PowerUserAccess"
+    allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+    create(iam, name, PermissionsBoundary=boundary, Tags=[{"Key": "k", "Value": "v"}], Description="d")
+    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(allow))
+    iam.attach_role_policy(RoleName=name, PolicyArn="arn:aws:iam::aws:policy/AmazonS3FullAccess")
+    roles: dict[str, Any] = {}
+    more: dict[str, Any] = {}
+    pages = 0
+    while True:
+        answer = iam.get_account_authorization_details(Filter=["Role"], MaxItems=20, **more)
+        assert len(answer["RoleDetailList"]) <= 20
+        assert not answer["UserDetailList"]
+        assert not answer["Policies"]
+        roles.update({role["RoleName"]: role for role in answer["RoleDetailList"]})
+        pages += 1
+        if not answer["IsTruncated"]:
+            break
+        more = {"Marker": answer["Marker"]}
+    assert pages > 1
+    assert len(roles) == iam.get_account_summary()["SummaryMap"]["Roles"]
+    role = roles[name]
+    assert not {"Description", "MaxSessionDuration"} & set(role)
+    assert role["AssumeRolePolicyDocument"] == ROOT_TRUST
+    assert role["RolePolicyList"] == [{"PolicyName": "p", "PolicyDocument": allow}]
+    assert role["AttachedManagedPolicies"] == [
+        {"PolicyName": "AmazonS3FullAccess", "PolicyArn": "arn:aws:iam::aws:policy/AmazonS3FullAccess"}
+    ]
+    assert role["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary
+    assert role["Tags"] == [{"Key": "k", "Value": "v"}]
+    whole = iam.get_account_authorization_details(MaxItems=1000)
+    assert any(policy["PolicyName"] == "AmazonS3FullAccess" for policy in whole["Policies"])
+    assert code_of(iam.get_account_authorization_details, Filter=["Roles"])[0] == "ValidationError"
