@@ -135,9 +135,30 @@ TAG_KEYS: Final = (
 )
 
 
+QUALIFIED_NAME: Final = rf"({SUBDOMAIN}/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?"
+
+LABEL_KEY: Final = Rule(
+    expression=matches(QUALIFIED_NAME),
+    message=(
+        "not a label's key: Kubernetes takes [prefix/]name, the name of letters, digits and -_., the prefix a DNS name "
+        "in lower case. Write it as kubectl get namespaces --show-labels does."
+    ),
+)
+
+
+def keys(what: str) -> Rule:
+    """The keys of a map of labels or annotations. what: which of the two."""
+    return Rule(
+        expression=f"self.all(k, size(k) <= 317 && {matches(QUALIFIED_NAME, 'k')})",
+        message=(
+            f"a key isn't one that Kubernetes takes for {what}: [prefix/]name, the name of letters, digits and -_., "
+            "the prefix a DNS name in lower case. Mend the key."
+        ),
+    )
+
+
 def metadata_keys(what: str) -> tuple[Rule, ...]:
-    """Rules of a map of labels or annotations that a ServiceAccount gets. what: labels or annotations."""
-    qualified = rf"({SUBDOMAIN}/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?"
+    """Rules of a map of labels or annotations that a ServiceAccount gets. what: which of the two."""
     return (
         Rule(
             expression=(
@@ -148,13 +169,7 @@ def metadata_keys(what: str) -> tuple[Rule, ...]:
                 "role and are set by irsa-manager alone. Use iamRole, token or stsRegionalEndpoints instead."
             ),
         ),
-        Rule(
-            expression=f"self.all(k, size(k) <= 317 && {matches(qualified, 'k')})",
-            message=(
-                f"a key isn't one that Kubernetes takes for {what}: [prefix/]name, the name of letters, digits and "
-                "-_., the prefix a DNS name in lower case. Mend the key."
-            ),
-        ),
+        keys(what),
     )
 
 
@@ -217,6 +232,22 @@ CONDITION: Final = (
         ),
         at=".operator",
     ),
+)
+
+CONDITIONS_BY_CASE: Final = Rule(
+    expression=(
+        "self.all(a, self.all(b, a.operator != b.operator || a.key == b.key || "
+        "a.key.lowerAscii() != b.key.lowerAscii()))"
+    ),
+    message="IAM takes condition keys that differ only in case for the same. Put all values into one condition.",
+)
+
+ISSUERS_BY_SPELLING: Final = Rule(
+    expression=(
+        "self.all(a, self.all(b, a.issuer == b.issuer || "
+        "a.issuer.replace('https://', '') != b.issuer.replace('https://', '')))"
+    ),
+    message="an issuer with and without https:// is the same. Put its names and namespaces into one entry.",
 )
 
 BUCKET: Final = Rule(

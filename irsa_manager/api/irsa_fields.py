@@ -167,7 +167,9 @@ TABLE: Final[dict[str, Field]] = {
         ),
     ),
     "spec.serviceAccount.namespaceSelector.matchLabels": Field(
-        description="Labels that a namespace must have, with these values.", schema={"maxProperties": 16}
+        description="Labels that a namespace must have, with these values.",
+        schema={"maxProperties": 16},
+        rules=(grammar.keys("labels"),),
     ),
     "spec.serviceAccount.namespaceSelector.matchLabels{}": Field(
         schema={"maxLength": 63}, rules=(grammar.LABEL_VALUE,)
@@ -191,7 +193,9 @@ TABLE: Final[dict[str, Field]] = {
         )
     ),
     "spec.serviceAccount.namespaceSelector.matchExpressions[].key": Field(
-        description="The label's key. Example: team.", schema={"minLength": 1, "maxLength": 317}
+        description="The label's key. Example: team.",
+        schema={"minLength": 1, "maxLength": 317},
+        rules=(grammar.LABEL_KEY,),
     ),
     "spec.serviceAccount.namespaceSelector.matchExpressions[].operator": Field(
         description="In, NotIn, Exists or DoesNotExist.",
@@ -376,6 +380,7 @@ TABLE: Final[dict[str, Field]] = {
             "same AWS account. The ServiceAccounts there are annotated by you. At most 10. Default none."
         ),
         schema={"maxItems": 10, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["issuer"]},
+        rules=(grammar.ISSUERS_BY_SPELLING,),
     ),
     "spec.trust.additionalProviders[]": Field(description="Another cluster."),
     "spec.trust.additionalProviders[].issuer": Field(
@@ -409,6 +414,7 @@ TABLE: Final[dict[str, Field]] = {
             "x-kubernetes-list-type": "map",
             "x-kubernetes-list-map-keys": ["operator", "key"],
         },
+        rules=(grammar.CONDITIONS_BY_CASE,),
     ),
     "spec.trust.conditions[]": Field(description="A condition.", rules=grammar.CONDITION),
     "spec.trust.conditions[].operator": Field(

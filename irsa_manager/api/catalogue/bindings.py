@@ -127,7 +127,7 @@ REASONS: Final = (
     ),
     Reason(
         code="Ignored",
-        kinds=("Ready", "event"),
+        kinds=("Ready", "Stalled", "event"),
         stalled=True,
         summary="This IRSASetup isn't the one in use.",
         meaning=(

@@ -28,16 +28,6 @@ REASONS: Final = (
         next="{hint}",
     ),
     Reason(
-        code="ConfirmationRequired",
-        kinds=("command",),
-        summary="The command changes something, and nobody can be asked.",
-        meaning="Without a terminal there is no prompt. A script says that it means it.",
-        steps=("Add --yes once you have read what would happen.",),
-        what="{command} would change something and there is no terminal to ask on.",
-        left="Nothing was changed.",
-        next="Add --yes.",
-    ),
-    Reason(
         code="SandboxNotRunning",
         kinds=("command",),
         summary="There is no sandbox running in that directory.",

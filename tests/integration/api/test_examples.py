@@ -66,16 +66,29 @@ UPSTREAM: dict[str, Object] = {
 """What upstream's README and samples show, and what its client makes of them."""
 
 
+def path_of(api: httpx2.Client, manifest: Object) -> str:
+    """Where an object of any kind goes, as the API server's discovery says; namespaced ones to `default`."""
+    version = manifest["apiVersion"]
+    root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+    served = api.get(root)
+    served.raise_for_status()
+    kinds = [found for found in served.json()["resources"] if "/" not in found["name"]]
+    kind = next(found for found in kinds if found["kind"] == manifest["kind"])
+    namespace = "/namespaces/default" if kind["namespaced"] else ""
+    return f"{root}{namespace}/{kind['name']}/{manifest['metadata']['name']}"
+
+
 def applied(api: httpx2.Client, manifest: Object) -> httpx2.Response:
-    """Server-side apply without storing; unknown fields are errors, as with kubectl."""
-    namespace = "default"  # the examples' own need not exist here
-    metadata = {**manifest.get("metadata", {}), "namespace": namespace}
-    name = metadata.setdefault("name", "sample")
+    """Server-side apply without storing, in namespace `default`, since the manifest's own need not exist here."""
+    metadata = {"name": "sample", **manifest.get("metadata", {})}
+    if "namespace" in metadata:
+        metadata["namespace"] = "default"
+    manifest = {"apiVersion": names.API_VERSION, **manifest, "metadata": metadata}
     return api.patch(
-        f"{collection(manifest['kind'], namespace)}/{name}",
+        path_of(api, manifest),
         params={"dryRun": "All", "fieldManager": "kubectl", "fieldValidation": "Strict"},
         headers={"Content-Type": "application/apply-patch+yaml"},
-        json={"apiVersion": names.API_VERSION, **manifest, "metadata": metadata},
+        json=manifest,
     )
 
 

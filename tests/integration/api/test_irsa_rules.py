@@ -110,6 +110,20 @@ CASES = {
         "serviceAccount.namespaceSelector.matchLabels[team]",
         "not a label's value",
     ),
+    "selector label key": Case(
+        "serviceAccount.namespaceSelector",
+        {"matchLabels": {"example.com/Team": "a"}},
+        {"matchLabels": {"Example.com/team": "a"}},
+        "serviceAccount.namespaceSelector.matchLabels",
+        "a key isn't one that Kubernetes takes for labels",
+    ),
+    "selector expression key": Case(
+        "serviceAccount.namespaceSelector",
+        {"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "Exists"}]},
+        {"matchExpressions": [{"key": "team!", "operator": "Exists"}]},
+        "serviceAccount.namespaceSelector.matchExpressions[0].key",
+        "not a label's key",
+    ),
     "audience among the trusted": Case(
         "trust", {"audiences": ["x", "sts.amazonaws.com"]}, {"audiences": ["x"]}, "", "isn't among trust.audiences"
     ),
@@ -239,6 +253,13 @@ CASES = {
     "other clusters twice": Case(
         "trust.additionalProviders", [OTHER], [OTHER, OTHER], "trust.additionalProviders[1]", "Duplicate"
     ),
+    "other clusters by spelling": Case(
+        "trust.additionalProviders",
+        [OTHER, {**OTHER, "issuer": "https://oidc.example.com/b/"}],
+        [OTHER, {**OTHER, "issuer": "https://oidc.example.com/b"}],
+        "trust.additionalProviders",
+        "with and without https:// is the same",
+    ),
     "other cluster's patterns": Case(
         "trust",
         {"subjectMatch": "Pattern", "additionalProviders": [{**OTHER, "namespaces": ["team-*"]}]},
@@ -302,6 +323,13 @@ CASES = {
     ),
     "conditions twice": Case(
         "trust.conditions", [IP], [IP, IP], "trust.conditions[1]", "Duplicate"
+    ),
+    "conditions by case": Case(
+        "trust.conditions",
+        [IP, {**IP, "operator": "NotIpAddress", "key": "aws:sourceip"}],
+        [IP, {**IP, "key": "aws:sourceip"}],
+        "trust.conditions",
+        "differ only in case",
     ),
     "condition without values": Case(
         "trust.conditions", condition(values=["::1/128"]), condition(values=[]), "trust.conditions[0].values",

@@ -43,7 +43,7 @@ class TestEntry:
             assert reason.next, "and so does its message"
 
     def test_stalled_is_told_by_a_condition(self, reason: Reason) -> None:
-        assert reason.stalled == ("Stalled" in reason.kinds) or reason.code == "Ignored"
+        assert reason.stalled == ("Stalled" in reason.kinds)
 
     def test_changes_are_normal_events(self, reason: Reason) -> None:
         if reason.kinds == ("event",) and reason.code != "OrphanedRole":
