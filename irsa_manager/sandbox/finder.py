@@ -85,8 +85,8 @@ class Search:
             return {}
         return {name: self.cache.directory / name for name in PROGRAMS if (self.cache.directory / name).exists()}
 
-    def look(self, places: Mapping[str, Mapping[str, Path]]) -> None:
-        """Take what is missing from the places, in their order; remember why not."""
+    def look(self, places: Mapping[str, Mapping[str, Path]], *, again: bool = False) -> None:
+        """Take what is missing from the places, in their order; remember why not, unless it is looked at again."""
         for place, files in places.items():
             problems = []
             for name in self.missing:
@@ -97,14 +97,14 @@ class Search:
                 self.found[name] = files[name]
                 if place not in self.places:
                     self.places.append(place)
-            if problems:
+            if problems and not again:
                 self.tried.append(f"{place}: {', '.join(problems)}")
 
     def make(self, recipes: Mapping[str, gobuild.Recipe]) -> Binaries:
         """Download or build what is missing, under the cache's lock."""
         self.cache.make()
         with locked(self.cache.lock, lambda: self.progress.say("Another run is preparing the control plane; waiting.")):
-            self.look({"the cache": self.cached()})
+            self.look({"the cache": self.cached()}, again=True)
             if not self.missing:
                 return Binaries.of(self.found, self.source())
             for leftover in self.cache.directory.glob(".build-*"):
@@ -119,7 +119,7 @@ class Search:
             self.releases.fetch(self.missing, self.cache.directory, self.progress)
         except SandboxError as exc:
             self.tried.append(f"envtest release: {exc.message}")
-        self.look({"an envtest release": self.cached()})
+        self.look({"an envtest release": self.cached()}, again=True)
 
     def _build(self, recipes: Mapping[str, gobuild.Recipe]) -> None:
         missing = self.missing
@@ -134,7 +134,7 @@ class Search:
                 gobuild.build(name, recipes[name], target, go=go, environ=self.environ, progress=self.progress)
         except SandboxError as exc:
             self.tried.append(f"go build: {exc.message}")
-        self.look({"Go modules": self.cached()})
+        self.look({"Go modules": self.cached()}, again=True)
         if self.missing:
             raise SandboxError(
                 "ControlPlaneMissing",
