@@ -1,0 +1,101 @@
+"""The role store: a write is never overruled by a read that may be older than it."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from msgspec.structs import replace
+
+from irsa_manager.controller.roles import HOLD_SECONDS, RoleStore
+from irsa_manager.plan.observed import ObservedRole
+
+NAMES = ("a", "B", "c")
+
+
+def role(name: str, number: int) -> ObservedRole:
+    arn = f"arn:aws:iam::1:role/{name}"
+    return ObservedRole(name=name, arn=arn, id=f"AROA{name}", attached=(), inline={}, description=str(number))
+
+
+class Account(RuleBasedStateMachine):
+    """IAM shows a write to readers up to HOLD_SECONDS late; only we write while it does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.number = 0
+        self.truth: dict[str, ObservedRole] = {}
+        self.shown: dict[str, ObservedRole] = {}
+        self.written: dict[str, float] = {}
+        self.store = RoleStore(clock=lambda: self.now)
+
+    @rule(seconds=st.sampled_from([0.1, 5.0, HOLD_SECONDS, 100.0]))
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+        for name in NAMES:
+            if self.now - self.written.get(name, -1000.0) >= HOLD_SECONDS:
+                self.show(name)
+
+    def show(self, name: str) -> None:
+        self.shown.pop(name.lower(), None)
+        if name in self.truth:
+            self.shown[name.lower()] = self.truth[name]
+
+    @rule(name=st.sampled_from(NAMES), gone=st.booleans())
+    def we_write(self, name: str, gone: bool) -> None:
+        self.number += 1
+        self.truth.pop(name, None)
+        if not gone:
+            self.truth[name] = role(name, self.number)
+        self.written[name] = self.now
+        self.store.wrote(name, self.truth.get(name))
+
+    @rule(name=st.sampled_from(NAMES))
+    def somebody_changes_an_old_role(self, name: str) -> None:
+        if name in self.truth and self.now - self.written.get(name, -1000.0) >= HOLD_SECONDS:
+            self.number += 1
+            self.truth[name] = role(name, self.number)
+            self.show(name)
+
+    @rule()
+    def sweep(self) -> None:
+        self.store.swept(dict(self.shown), self.now, described=True)
+        assert self.store.roles == {n.lower(): r for n, r in self.truth.items()}
+
+    @invariant()
+    def what_we_wrote_last_is_known(self) -> None:
+        for name, at in self.written.items():
+            if self.now - at < HOLD_SECONDS:
+                assert self.store.get(name) == self.truth.get(name)
+
+
+TestAccount = Account.TestCase
+TestAccount.settings = settings(max_examples=60, stateful_step_count=30)
+
+
+def test_a_sweep_tells_what_changed_and_only_that():
+    store = RoleStore(clock=lambda: 1000.0)
+    assert store.swept({"a": role("a", 1), "b": role("b", 1)}, 1000.0, described=True) == {"a", "b"}
+    assert store.swept({"a": role("a", 1), "b": role("b", 2)}, 1001.0, described=True) == {"b"}
+    assert store.swept({"b": role("b", 2)}, 1002.0, described=True) == {"a"}
+
+
+def test_a_sweep_without_descriptions_keeps_those_that_are_known():
+    store = RoleStore(clock=lambda: 1000.0)
+    store.saw("a", role("a", 7))
+    bare = replace(role("a", 7), description=None)
+    assert store.swept({"a": bare}, 1001.0, described=False) == set()
+    assert store.get("A") == role("a", 7)
+
+
+def test_without_sweeps_the_role_read_longest_ago_is_next():
+    now = [0.0]
+    store = RoleStore(clock=lambda: now[0])
+    assert not store.known("a")
+    for moment, name in enumerate(("a", "b", "c")):
+        now[0] = float(moment)
+        store.saw(name, None)
+    assert store.oldest_read(["c", "b", "a"]) == "a"
+    assert store.oldest_read(["c", "new"]) == "new"
+    assert store.known("a")

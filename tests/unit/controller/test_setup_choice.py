@@ -1,0 +1,84 @@
+"""Which IRSASetup counts, and which issuers AWS could reach."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec import UNSET
+
+from irsa_manager.api.irsasetup import IRSASetup, IRSASetupSpec
+from irsa_manager.api.kube import Metadata
+from irsa_manager.controller.setup import SetupResolver, host_of, hosts_trusted, reachable
+from irsa_manager.plan.observed import ObservedRole
+
+OPERATOR = "irsa-manager-system"
+
+
+def setup(namespace: str, name: str, created: str, host: str = "oidc.a/1") -> IRSASetup:
+    spec = IRSASetupSpec(cleanup=False, mode="eks", iam_oidc_provider=host)
+    return IRSASetup(Metadata(name=name, namespace=namespace, creation_timestamp=created), spec)
+
+
+def chosen(setups, *, named="", trusted=None):
+    resolver = SetupResolver(None, None, OPERATOR, named)  # type: ignore[arg-type]  # choosing calls nobody
+    found, ignored = resolver.choose(setups, trusted or {})
+    return found.key if found else None, ignored
+
+
+def test_only_the_operators_namespace_counts():
+    mine, tenants = setup(OPERATOR, "b", "2026-02-01"), setup("team-a", "a", "2026-01-01", "attacker.example/x")
+    key, ignored = chosen([tenants, mine])
+    assert key == f"{OPERATOR}/b"
+    assert ignored == {"team-a/a": f"Only an IRSASetup in namespace {OPERATOR} counts"}
+    assert chosen([tenants]) == (None, ignored)
+
+
+def test_the_flag_names_another():
+    mine, other = setup(OPERATOR, "b", "2026-02-01"), setup("infra", "a", "2026-01-01")
+    key, ignored = chosen([mine, other], named="infra/a")
+    assert key == "infra/a"
+    assert list(ignored) == [f"{OPERATOR}/b"]
+
+
+def test_of_two_the_one_that_living_trusts_name_counts_whatever_their_age():
+    old, new = setup(OPERATOR, "old", "2026-01-01", "oidc.a/1"), setup(OPERATOR, "new", "2026-02-01", "oidc.a/2")
+    assert chosen([new, old])[0] == f"{OPERATOR}/old"
+    key, ignored = chosen([new, old], trusted={"oidc.a/2": 3})
+    assert key == f"{OPERATOR}/new"
+    assert ignored == {f"{OPERATOR}/old": f"IRSASetup {OPERATOR}/new is in use"}
+
+
+@pytest.mark.parametrize(
+    "text", ["oidc.a/1", "https://oidc.a/1", "https://oidc.a/1/", "arn:aws:iam::111122223333:oidc-provider/oidc.a/1"]
+)
+def test_an_issuer_is_the_same_however_it_is_written(text):
+    assert host_of(IRSASetupSpec(cleanup=False, mode="eks", iam_oidc_provider=text)) == "oidc.a/1"
+
+
+@pytest.mark.parametrize(
+    ("issuer", "possible"),
+    [
+        ("https://oidc.eks.eu-west-1.amazonaws.com/id/X", True),
+        ("https://oidc.example.com", True),
+        ("https://kubernetes.default.svc.cluster.local", False),
+        ("https://kubernetes.default.svc", False),
+        ("https://10.0.0.1", False),
+        ("https://127.0.0.1:6443", False),
+        ("http://oidc.example.com", False),
+        ("https://localhost", False),
+        ("", False),
+    ],
+)
+def test_an_issuer_that_aws_cannot_reach_is_none(issuer, possible):
+    assert reachable(issuer) is possible
+
+
+def test_hosts_are_counted_from_the_roles_own_trusts():
+    arn = "arn:aws:iam::111122223333:oidc-provider/oidc.a/1"
+    trust = {"Statement": [{"Principal": {"Federated": arn}}, {"Principal": "*"}, {"Principal": {"AWS": "x"}}]}
+    roles = [ObservedRole("a", "", "", trust=trust), ObservedRole("b", "", "", trust=None)]
+    assert hosts_trusted(roles) == {"oidc.a/1": 1}
+
+
+def test_a_setup_without_a_spec_names_no_issuer():
+    bare = IRSASetup(Metadata(name="a", namespace=OPERATOR), UNSET)
+    assert chosen([bare])[0] == f"{OPERATOR}/a"
