@@ -12,7 +12,8 @@ from api_objects import Object, collection, manifest
 from irsa_manager.api import names
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-FILES = sorted(path.name for path in EXAMPLES.glob("*.yaml"))
+# rbac.yaml holds Kubernetes' own kinds; tests/e2e/test_rbac.py applies it.
+FILES = sorted(path.name for path in EXAMPLES.glob("*.yaml") if path.name != "rbac.yaml")
 
 UPSTREAM: dict[str, Object] = {
     "sample": {
@@ -100,14 +101,14 @@ def test_there_are_examples() -> None:
 def test_example_applies(api: httpx2.Client, crds: None, file: str) -> None:
     for document in yaml.safe_load_all((EXAMPLES / file).read_text()):
         answer = applied(api, document)
-        assert answer.status_code == 201, answer.text
+        assert answer.is_success, answer.text
         assert "warning" not in answer.headers, answer.headers["warning"]
 
 
 @pytest.mark.parametrize("name", UPSTREAM)
 def test_upstream_manifest_applies(api: httpx2.Client, crds: None, name: str) -> None:
     answer = applied(api, UPSTREAM[name])
-    assert answer.status_code == 201, answer.text
+    assert answer.is_success, answer.text
     stored = answer.json()["spec"]
     assert UPSTREAM[name]["spec"].items() <= stored.items()
 
