@@ -269,4 +269,8 @@ def unique(what: str) -> Rule:
     return Rule(
         expression="self.all(x, self.exists_one(y, x == y))",
         message=f"{what} are listed twice: each counts once. Take the duplicates out.",
+        detailed=(
+            "self.filter(x, !self.exists_one(y, x == y))[0] + "
+            f"' is listed twice: of the {what} each counts once. Take one of the two out.'"
+        ),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from irsa_manager.api import grammar
+from irsa_manager.api import binding_fields, grammar
 from irsa_manager.api.structural import Field, Rule
 
 _AUDIENCE_LISTED: Final = Rule(
@@ -34,20 +34,7 @@ _PATH_FIXED: Final = Rule(
     ),
 )
 
-_NO_GLOBS_ELSEWHERE: Final = Rule(
-    expression=(
-        "!has(self.additionalProviders) || has(self.subjectMatch) && self.subjectMatch == 'Pattern' || "
-        "self.additionalProviders.all(p, !has(p.namespaces) || "
-        "p.namespaces.all(n, !n.contains('*') && !n.contains('?')))"
-    ),
-    message=(
-        "the namespaces of another cluster can't be listed from here, so a pattern in additionalProviders would match "
-        "nothing. Write the names out, or set trust.subjectMatch: Pattern."
-    ),
-    at=".additionalProviders",
-)
-
-TABLE: Final[dict[str, Field]] = {
+_TABLE: Final[dict[str, Field]] = {
     "": Field(
         description=(
             "An IRSA gives ServiceAccounts an IAM role: irsa-manager makes the role, its trust policy and policies in "
@@ -97,163 +84,6 @@ TABLE: Final[dict[str, Field]] = {
         ),
         schema={"default": False},
     ),
-    "spec.serviceAccount": Field(
-        description=(
-            "Which ServiceAccounts get the role. One that doesn't exist is made, one that exists is annotated; nothing "
-            "else of it is touched."
-        ),
-        rules=(
-            Rule(
-                expression="has(self.name) && self.name != ''",
-                message="serviceAccount.name is missing: the trust policy names a ServiceAccount. Write its name.",
-                kept=True,
-            ),
-            Rule(
-                expression="has(self.namespaces) && size(self.namespaces) > 0 || has(self.namespaceSelector)",
-                message=(
-                    "no namespace: a ServiceAccount lives in one, and a role that none may assume is of no use. Write "
-                    "serviceAccount.namespaces or serviceAccount.namespaceSelector."
-                ),
-                kept=True,
-            ),
-        ),
-    ),
-    "spec.serviceAccount.name": Field(
-        description=(
-            "Name of the ServiceAccount, the same in each namespace. Example: irsa1-sa. After a change new ones are "
-            "bound first, then the old ones are released."
-        ),
-        schema={"maxLength": 253},
-        rules=(grammar.service_account_name(),),
-    ),
-    "spec.serviceAccount.additionalNames": Field(
-        description=(
-            "More ServiceAccounts, in the same namespaces, that get the same role; for add-ons that have two, such as "
-            "a controller and a node agent. At most 10. Default none."
-        ),
-        schema={"maxItems": 10, "x-kubernetes-list-type": "set"},
-    ),
-    "spec.serviceAccount.additionalNames[]": Field(
-        schema={"minLength": 1, "maxLength": 253}, rules=(grammar.service_account_name(),)
-    ),
-    "spec.serviceAccount.namespaces": Field(
-        description=(
-            "Namespaces of the ServiceAccounts: names, or patterns with * and ?, such as team-*. A pattern never "
-            "matches kube-* namespaces or the operator's own, those have to be named. Namespaces that come to exist "
-            "later follow by themselves; one that doesn't exist isn't in the trust policy. At most 300. Together with "
-            "namespaceSelector both count. Taking one out releases its ServiceAccount."
-        ),
-        schema={"maxItems": 300},
-        rules=(grammar.unique("namespaces"),),
-    ),
-    "spec.serviceAccount.namespaces[]": Field(schema={"maxLength": 63}, rules=(grammar.NAMESPACE_GLOB,)),
-    "spec.serviceAccount.namespaceSelector": Field(
-        description=(
-            "Namespaces by their labels, in addition to namespaces. It never selects kube-* namespaces or the "
-            "operator's own. Whoever may label a namespace decides who gets the role. Example: {matchLabels: {team: "
-            "a}}. Default none; an empty selector, which would mean every namespace, is refused."
-        ),
-        rules=(
-            Rule(
-                expression=(
-                    "has(self.matchLabels) && size(self.matchLabels) > 0 || "
-                    "has(self.matchExpressions) && size(self.matchExpressions) > 0"
-                ),
-                message=(
-                    "an empty namespaceSelector would give the role to every namespace, also to those made later. Name "
-                    "a label in matchLabels or matchExpressions, or leave it out."
-                ),
-            ),
-        ),
-    ),
-    "spec.serviceAccount.namespaceSelector.matchLabels": Field(
-        description="Labels that a namespace must have, with these values.",
-        schema={"maxProperties": 16},
-        rules=(grammar.keys("labels"),),
-    ),
-    "spec.serviceAccount.namespaceSelector.matchLabels{}": Field(
-        schema={"maxLength": 63}, rules=(grammar.LABEL_VALUE,)
-    ),
-    "spec.serviceAccount.namespaceSelector.matchExpressions": Field(
-        description="Conditions on labels, all of which must hold.",
-        schema={"maxItems": 16, "x-kubernetes-list-type": "atomic"},
-    ),
-    "spec.serviceAccount.namespaceSelector.matchExpressions[]": Field(
-        rules=(
-            Rule(
-                expression=(
-                    "self.operator in ['In', 'NotIn'] ? has(self.values) && size(self.values) > 0 : "
-                    "!has(self.values) || size(self.values) == 0"
-                ),
-                message=(
-                    "In and NotIn compare with values, Exists and DoesNotExist don't. Add values, take them out, or "
-                    "change the operator."
-                ),
-            ),
-        )
-    ),
-    "spec.serviceAccount.namespaceSelector.matchExpressions[].key": Field(
-        description="The label's key. Example: team.",
-        schema={"minLength": 1, "maxLength": 317},
-        rules=(grammar.LABEL_KEY,),
-    ),
-    "spec.serviceAccount.namespaceSelector.matchExpressions[].operator": Field(
-        description="In, NotIn, Exists or DoesNotExist.",
-        schema={"enum": ["In", "NotIn", "Exists", "DoesNotExist"]},
-    ),
-    "spec.serviceAccount.namespaceSelector.matchExpressions[].values": Field(
-        description="Values for In and NotIn; none for Exists and DoesNotExist.",
-        schema={"maxItems": 32, "x-kubernetes-list-type": "atomic"},
-    ),
-    "spec.serviceAccount.namespaceSelector.matchExpressions[].values[]": Field(schema={"maxLength": 63}),
-    "spec.serviceAccount.token": Field(
-        description=(
-            "The token that pods of the ServiceAccounts get, written as annotations for the pod identity webhook. What "
-            "is absent isn't written: the cluster's defaults hold."
-        )
-    ),
-    "spec.serviceAccount.token.audience": Field(
-        description=(
-            "For whom the token is made. It must be a client id of the cluster's OIDC provider, and among "
-            "trust.audiences if those are given. Written as annotation eks.amazonaws.com/audience. Example: "
-            "sts.amazonaws.com. No default: the cluster's, which is sts.amazonaws.com. A change reaches pods when they "
-            "restart."
-        ),
-        schema={"minLength": 1, "maxLength": 255},
-    ),
-    "spec.serviceAccount.token.expirationSeconds": Field(
-        description=(
-            "How long a token lives, in seconds, 600 to 86400; the kubelet renews it in time. Written as annotation "
-            "eks.amazonaws.com/token-expiration. No default: the cluster's, usually 86400. A change reaches pods when "
-            "they restart."
-        ),
-        schema={"format": "int32", "minimum": 600, "maximum": 86400},
-    ),
-    "spec.serviceAccount.stsRegionalEndpoints": Field(
-        description=(
-            "Whether SDKs in the pods ask the STS of their own Region (true) or the global one (false). Written as "
-            "annotation eks.amazonaws.com/sts-regional-endpoints. No default: the cluster's. A change reaches pods "
-            "when they restart."
-        )
-    ),
-    "spec.serviceAccount.labels": Field(
-        description=(
-            "Labels of ServiceAccounts that irsa-manager makes; one that it finds keeps its own. Example: {team: a}. "
-            "Default none. At most 50."
-        ),
-        schema={"maxProperties": 50},
-        rules=grammar.metadata_keys("labels"),
-    ),
-    "spec.serviceAccount.labels{}": Field(schema={"maxLength": 63}, rules=(grammar.LABEL_VALUE,)),
-    "spec.serviceAccount.annotations": Field(
-        description=(
-            "Annotations of ServiceAccounts that irsa-manager makes; one that it finds gets the binding's annotations "
-            "only. Default none. At most 50, of up to 4096 characters each."
-        ),
-        schema={"maxProperties": 50},
-        rules=grammar.metadata_keys("annotations"),
-    ),
-    "spec.serviceAccount.annotations{}": Field(schema={"maxLength": 4096}),
     "spec.iamRole": Field(
         description=(
             "The IAM role. Attributes that are absent aren't managed: a role keeps what it has. Taking one out again "
@@ -354,85 +184,7 @@ TABLE: Final[dict[str, Field]] = {
             ),
         ),
     ),
-    "spec.trust": Field(
-        description="What the role's trust policy asks of a token, beyond coming from this cluster's ServiceAccounts.",
-        rules=(_NO_GLOBS_ELSEWHERE,),
-    ),
-    "spec.trust.audiences": Field(
-        description=(
-            "Audiences of which a token must have one, 1 to 5. Default: serviceAccount.token.audience, else the client "
-            "ids of the cluster's OIDC provider, else sts.amazonaws.com."
-        ),
-        schema={"minItems": 1, "maxItems": 5, "x-kubernetes-list-type": "set"},
-    ),
-    "spec.trust.audiences[]": Field(schema={"minLength": 1, "maxLength": 255}),
-    "spec.trust.subjectMatch": Field(
-        description=(
-            "Exact: the trust policy lists every ServiceAccount by namespace and name. Pattern: patterns in namespaces "
-            "are written into it as they are (StringLike), which is shorter, but gives the role to namespaces that "
-            "somebody makes later: whoever may create one that matches gets the role. Default Exact."
-        ),
-        schema={"default": "Exact"},
-    ),
-    "spec.trust.additionalProviders": Field(
-        description=(
-            "Other clusters whose ServiceAccounts may assume the role too; their issuers must be OIDC providers of the "
-            "same AWS account. The ServiceAccounts there are annotated by you. At most 10. Default none."
-        ),
-        schema={"maxItems": 10, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["issuer"]},
-        rules=(grammar.ISSUERS_BY_SPELLING,),
-    ),
-    "spec.trust.additionalProviders[]": Field(description="Another cluster."),
-    "spec.trust.additionalProviders[].issuer": Field(
-        description="Its issuer: host and path, or the same with https:// in front. Example: oidc.example.com/b.",
-        schema={"minLength": 1, "maxLength": grammar.MAX_ISSUER},
-        rules=(grammar.ISSUER,),
-    ),
-    "spec.trust.additionalProviders[].serviceAccountNames": Field(
-        description="Its ServiceAccounts. Default: serviceAccount.name and additionalNames.",
-        schema={"maxItems": 11, "x-kubernetes-list-type": "set"},
-    ),
-    "spec.trust.additionalProviders[].serviceAccountNames[]": Field(
-        schema={"minLength": 1, "maxLength": 253}, rules=(grammar.service_account_name(),)
-    ),
-    "spec.trust.additionalProviders[].namespaces": Field(
-        description=(
-            "Its namespaces; patterns only with subjectMatch: Pattern, since they can't be listed from here. Default: "
-            "the namespaces of this object."
-        ),
-        schema={"maxItems": 100, "x-kubernetes-list-type": "set"},
-    ),
-    "spec.trust.additionalProviders[].namespaces[]": Field(schema={"maxLength": 63}, rules=(grammar.NAMESPACE_GLOB,)),
-    "spec.trust.conditions": Field(
-        description=(
-            "More conditions, all of which every statement of the trust policy demands. At most 10. Example: "
-            "{operator: StringEquals, key: aws:SourceVpc, values: [vpc-1]}. Keys that STS doesn't set for a "
-            "ServiceAccount's token are refused. Default none."
-        ),
-        schema={
-            "maxItems": 10,
-            "x-kubernetes-list-type": "map",
-            "x-kubernetes-list-map-keys": ["operator", "key"],
-        },
-        rules=(grammar.CONDITIONS_BY_CASE,),
-    ),
-    "spec.trust.conditions[]": Field(description="A condition.", rules=grammar.CONDITION),
-    "spec.trust.conditions[].operator": Field(
-        description="Condition operator of IAM. Example: StringEquals, IpAddress, StringLikeIfExists.",
-        schema={"minLength": 1, "maxLength": 64},
-        rules=(grammar.OPERATOR,),
-    ),
-    "spec.trust.conditions[].key": Field(
-        description=(
-            "Condition key: aws:SourceIp, aws:SourceVpc, aws:SourceVpce, aws:VpcSourceIp, aws:RequestedRegion, "
-            "aws:CurrentTime, aws:EpochTime, aws:SecureTransport, aws:UserAgent, sts:RoleSessionName, or an issuer's "
-            "ISSUER:amr, ISSUER:oaud, ISSUER:email (Kubernetes' own tokens carry none of these three)."
-        ),
-        schema={"minLength": 1, "maxLength": 320},
-    ),
-    "spec.trust.conditions[].values": Field(
-        description="Values, of which one must match.",
-        schema={"minItems": 1, "maxItems": 50, "x-kubernetes-list-type": "atomic"},
-    ),
-    "spec.trust.conditions[].values[]": Field(schema={"maxLength": 512}),
 }
+
+TABLE: Final[dict[str, Field]] = _TABLE | binding_fields.TABLE
+"""All fields of an IRSA but its status."""

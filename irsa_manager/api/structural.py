@@ -24,12 +24,14 @@ class Rule(Struct, frozen=True, kw_only=True):
     expression: CEL, true where the value is right. message: what is wrong, why, how to mend it. kept: a stored object
     that breaks the rule already may go on doing so; needed where the rule looks at several fields, since the API server
     only spares a rule whose whole value didn't change. at: the path, below the field, that the error points to.
+    detailed: CEL for a message that names the culprit; where it can't be worked out, the message is used.
     """
 
     expression: str
     message: str
     kept: bool = False
     at: str = ""
+    detailed: str = ""
 
     def schema(self) -> Schema:
         """The entry of x-kubernetes-validations."""
@@ -38,6 +40,8 @@ class Rule(Struct, frozen=True, kw_only=True):
             before = re.sub(r"\bself\b", "oldSelf.value()", self.expression)
             entry["rule"] = f"({self.expression}) || (oldSelf.hasValue() && !({before}))"
             entry["optionalOldSelf"] = True
+        if self.detailed:
+            entry["messageExpression"] = self.detailed
         if self.at:
             entry["fieldPath"] = self.at
         return entry

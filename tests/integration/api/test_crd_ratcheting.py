@@ -74,8 +74,8 @@ OLD = {
             "iamPolicies": ["P", "P"],
         },
         {
-            "namespaces are listed twice": {"serviceAccount": {"namespaces": ["a", "a", "b"]}},
-            "policies are listed twice": {"iamPolicies": ["P", "P", "Q"]},
+            "a is listed twice": {"serviceAccount": {"namespaces": ["a", "a", "b"]}},
+            "P is listed twice": {"iamPolicies": ["P", "P", "Q"]},
         },
     ),
     "bare": Old("IRSA", {"cleanup": True}, {"no namespace": {"serviceAccount": {"name": "sa"}}}),

@@ -60,7 +60,7 @@ CASES = {
     "namespaces": Case("serviceAccount.namespaces", ["default"], ABSENT, "serviceAccount", "no namespace"),
     "namespaces empty": Case("serviceAccount.namespaces", ["default"], [], "serviceAccount", "no namespace"),
     "namespaces twice": Case(
-        "serviceAccount.namespaces", ["a", "b"], ["a", "b", "a"], "serviceAccount.namespaces", "listed twice"
+        "serviceAccount.namespaces", ["a", "b"], ["b", "a", "c", "a"], "serviceAccount.namespaces", "a is listed twice"
     ),
     "namespace name": Case(
         "serviceAccount.namespaces", ["team-*", "k?*"], ["team_a"], "serviceAccount.namespaces[0]", "not a namespace"
@@ -207,7 +207,7 @@ CASES = {
         "iamPolicies[0]",
         "not a policy",
     ),
-    "policies twice": Case("iamPolicies", ["A", "B"], ["A", "A"], "iamPolicies", "listed twice"),
+    "policies twice": Case("iamPolicies", ["A", "B"], ["A", "A"], "iamPolicies", "A is listed twice"),
     "policies count": Case(
         "iamPolicies", [f"P{n}" for n in range(25)], [f"P{n}" for n in range(26)], "iamPolicies", "Too many"
     ),
