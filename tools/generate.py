@@ -1,4 +1,4 @@
-"""Write what is made from code: the chart's CRDs and the reference of reasons.
+"""Write what is made from code: the chart's CRDs, the references of reasons and of the command line.
 
     python -m tools.generate            write them
     python -m tools.generate --check    exit 1 and name the files that differ
@@ -17,6 +17,7 @@ import yaml
 
 from irsa_manager.api import crd, reasons
 from irsa_manager.api.reason import Reason
+from tools import cli_reference
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 _NOTICE: Final = "made by `make generate` from irsa_manager/api; change it there"
@@ -35,6 +36,7 @@ def files() -> dict[str, str]:
     return {
         "charts/irsa-manager/crds/irsa-crd.yaml": _yaml(crd.irsa_definition()),
         "charts/irsa-manager/crds/irsasetup-crd.yaml": _yaml(crd.irsasetup_definition()),
+        "docs/reference/cli.md": cli_reference.page(_NOTICE.replace("api", "cli")),
         "docs/reference/reasons.md": reasons_page(),
     }
 
