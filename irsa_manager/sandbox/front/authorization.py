@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from irsa_manager.sandbox.front import denials
 from irsa_manager.sandbox.front.answers import Refused
 from irsa_manager.sandbox.front.emulator import Emulator
 
@@ -112,7 +113,9 @@ class Authorization:
             service_context=self.context("iam", f"iam:{parameters.get('Action', '')}", b"", listed),
         )
         if denied is not None:
-            raise denial(denied, action, resource)
+            if isinstance(denied, self._emulator.evaluator.AuthError):
+                raise Refused(denied.code, denied.message, 403)
+            raise denials.refused(denied.principal_arn, action, resource)
 
     def _iam_keys(self, operation: str, parameters: Mapping[str, str]) -> dict[str, Any]:
         keys: dict[str, Any] = {}
@@ -163,16 +166,6 @@ class Authorization:
         if "PolicySourceArn" in parameters:
             return parameters["PolicySourceArn"]
         return f"{whole}group/{parameters['GroupName']}" if "GroupName" in parameters else "*"
-
-
-def denial(denied: Any, action: str, resource: str) -> Refused:
-    """The evaluator's verdict in AWS's words (IAM User Guide, "Troubleshoot access denied error messages")."""
-    if denied.decision == "Deny":
-        why = "with an explicit deny in an identity-based policy"
-    else:
-        why = f"because no identity-based policy allows the {action} action"
-    text = f"User: {denied.principal_arn} is not authorized to perform: {action} on resource: {resource} {why}"
-    return Refused("AccessDenied", text, 403)
 
 
 def _single(parameters: Mapping[str, list[str]]) -> dict[str, str]:

@@ -26,11 +26,11 @@ class BucketOwner:
         if service != "s3":
             return None
         source = request.headers.get("x-amz-copy-source", "").lstrip("/").partition("/")[0]
-        expected = {
-            _bucket(request): request.headers.get("x-amz-expected-bucket-owner"),
-            source: request.headers.get("x-amz-source-expected-bucket-owner"),
-        }
-        for bucket, account in expected.items():
+        expected = (
+            (_bucket(request), request.headers.get("x-amz-expected-bucket-owner")),
+            (source, request.headers.get("x-amz-source-expected-bucket-owner")),
+        )
+        for bucket, account in expected:
             owner = self._emulator.bucket_owner(bucket) if account is not None else None
             if owner is not None and owner[0] != account:
                 raise Refused("AccessDenied", "Access Denied", 403)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from irsa_manager.sandbox.front import admin as levers
-from irsa_manager.sandbox.front import managed_policies
+from irsa_manager.sandbox.front import denials, managed_policies
 from irsa_manager.sandbox.front.accounts import Accounts
 from irsa_manager.sandbox.front.admin import Admin, Wrong
 from irsa_manager.sandbox.front.authorization import Authorization
@@ -36,6 +36,7 @@ def build(config: FrontConfig) -> Server:
     issuers = Issuers(config.issuers, read_bucket)
     consistency, quotas = Consistency(emulator, faults), Quotas()
     managed_policies.install(emulator)
+    denials.install(emulator)
     authorization = Authorization(emulator)
     emulator.handle("iam", IamService(emulator, quotas, authorization, consistency).handle)
     emulator.handle("sts", StsService(emulator, consistency).handle)

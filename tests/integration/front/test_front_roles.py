@@ -138,6 +138,12 @@ def statement(**changed: Any) -> Any:
     return {"Version": "2012-10-17", "Statement": [{key: value for key, value in whole.items() if value is not None}]}
 
 
+def unknown(principal: str) -> str:
+    return f'Invalid principal in policy: "AWS":"arn:aws:iam::{principal}"'
+
+
+SID = "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
+SAME_SID = "Statement IDs (SID) in a single policy must be unique."
 FEDERATED = "Federated principals must be valid domain names or SAML metadata ARNs"
 
 
@@ -163,19 +169,19 @@ FEDERATED = "Federated principals must be valid domain names or SAML metadata AR
         (statement(Principal={"Federated": "arn:aws:iam::1:oidc-provider/x"}), FEDERATED),
         (statement(Principal={"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/"}), FEDERATED),
         (statement(Principal={"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/https://x"}), FEDERATED),
-        (statement(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:role/absent"}), f'Invalid principal in policy: "AWS":"arn:aws:iam::{ACCOUNT}:role/absent"'),
-        (statement(Principal={"AWS": "999999999999"}), 'Invalid principal in policy: "AWS":"arn:aws:iam::999999999999:root"'),
-        (statement(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:role/*"}), f'Invalid principal in policy: "AWS":"arn:aws:iam::{ACCOUNT}:role/*"'),
+        (statement(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:role/absent"}), unknown(f"{ACCOUNT}:role/absent")),
+        (statement(Principal={"AWS": "999999999999"}), unknown("999999999999:root")),
+        (statement(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:role/*"}), unknown(f"{ACCOUNT}:role/*")),
         (statement(Principal={"Service": "ec2"}), 'Invalid principal in policy: "SERVICE":"ec2"'),
         (statement(Action=None), "Missing required field Action"),
         (statement(Action="s3:GetObject"), "AssumeRole policy may only specify STS AssumeRole actions."),
         (statement(Effect="allow"), "Syntax errors in policy."),
-        (statement(Sid="with space"), "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"),
+        (statement(Sid="with space"), SID),
         (statement(Condition={"StringIs": {"a:b": "c"}}), "Invalid Condition type : StringIs."),
         (statement(Condition={"StringEquals": {"nocolon": "c"}}), "Syntax errors in policy."),
         (statement(Condition={"StringEquals": {"a:b": None}}), "Syntax errors in policy."),
         (statement(Condition=[]), "Syntax errors in policy."),
-        ({"Version": "2012-10-17", "Statement": statement(Sid="A")["Statement"] * 2}, "Statement IDs (SID) in a single policy must be unique."),
+        ({**statement(), "Statement": statement(Sid="A")["Statement"] * 2}, SAME_SID),
     ],
 )  # fmt: skip
 def test_malformed_trust(iam: Any, name: str, document: Any, text: str) -> None:
@@ -314,14 +320,15 @@ def test_delete_conflicts(iam: Any, name: str) -> None:
     iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(allow))
     iam.create_instance_profile(InstanceProfileName=name)
     iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
-    for text, remedy in (
-        ("Cannot delete entity, must detach all policies first.", lambda: iam.detach_role_policy(RoleName=name, PolicyArn=arn)),
-        ("Cannot delete entity, must delete policies first.", lambda: iam.delete_role_policy(RoleName=name, PolicyName="p")),
+    for what, remedy in (
+        ("detach all policies", lambda: iam.detach_role_policy(RoleName=name, PolicyArn=arn)),
+        ("delete policies", lambda: iam.delete_role_policy(RoleName=name, PolicyName="p")),
         (
-            "Cannot delete entity, must remove roles from instance profile first.",
+            "remove roles from instance profile",
             lambda: iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=name),
         ),
-    ):  # fmt: skip
+    ):
+        text = f"Cannot delete entity, must {what} first."
         assert code_of(iam.delete_role, RoleName=name) == ("DeleteConflict", text, 409)
         remedy()
     iam.delete_role(RoleName=name)

@@ -160,7 +160,7 @@ def _certificate_of_another_key() -> list[str]:
         {"kty": "EC"},
         {"n": "AA"},
     ],
-    ids=lambda change: "-".join(change),
+    ids="-".join,
 )
 def test_unusable_keys(assume: Any, issuer: Issuer, signing: Any, change: dict[str, Any]) -> None:
     issuer.publish([public(signing, **change)])
@@ -233,7 +233,7 @@ def test_issuer_of_an_unknown_ca(front: Front, iam: Any, assume: Any, issuer: Is
 
 
 def test_signature(assume: Any, signing: Any) -> None:
-    header, body, signature = sign(signing, claims()).split(".")
+    header, _, signature = sign(signing, claims()).split(".")
     forged = base64.urlsafe_b64encode(json.dumps(claims(sub="system:serviceaccount:kube-system:admin")).encode())
     token = f"{header}.{forged.rstrip(b'=').decode()}.{signature}"
     assert code_of(assume, WebIdentityToken=token) == invalid(NOT_VALIDATED)
