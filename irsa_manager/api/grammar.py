@@ -265,10 +265,15 @@ REGION: Final = Rule(
 
 
 def unique(what: str) -> Rule:
-    """A list without duplicates, where upstream's schema can't be made a set. what: the items, in plural."""
+    """A list without duplicates, where upstream's schema can't be made a set. what: the items, in plural.
+
+    300 different items take the API server about 150 ms, 30 take 2 ms. indexOf would be faster, but is charged so much
+    that it exceeds the cost limit of a rule; distinct() isn't in Kubernetes 1.30.
+    """
     return Rule(
         expression="self.all(x, self.exists_one(y, x == y))",
         message=f"{what} are listed twice: each counts once. Take the duplicates out.",
+        costly=True,
         detailed=(
             "self.filter(x, !self.exists_one(y, x == y))[0] + "
             f"' is listed twice: of the {what} each counts once. Take one of the two out.'"

@@ -24,6 +24,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     expression: CEL, true where the value is right. message: what is wrong, why, how to mend it. kept: a stored object
     that breaks the rule already may go on doing so; needed where the rule looks at several fields, since the API server
     only spares a rule whose whole value didn't change. at: the path, below the field, that the error points to.
+    costly: it isn't worked out again while the value stays as it is; else each write of the status would pay for it.
     detailed: CEL for a message that names the culprit; where it can't be worked out, the message is used.
     """
 
@@ -31,6 +32,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     message: str
     kept: bool = False
     at: str = ""
+    costly: bool = False
     detailed: str = ""
 
     def schema(self) -> Schema:
@@ -39,6 +41,9 @@ class Rule(Struct, frozen=True, kw_only=True):
         if self.kept:
             before = re.sub(r"\bself\b", "oldSelf.value()", self.expression)
             entry["rule"] = f"({self.expression}) || (oldSelf.hasValue() && !({before}))"
+            entry["optionalOldSelf"] = True
+        if self.costly:
+            entry["rule"] = f"oldSelf.hasValue() && self == oldSelf.value() || {self.expression}"
             entry["optionalOldSelf"] = True
         if self.detailed:
             entry["messageExpression"] = self.detailed

@@ -87,6 +87,16 @@ def test_a_kept_rule_asks_whether_it_was_broken_before() -> None:
     }
 
 
+def test_a_costly_rule_is_spared_while_the_value_stays() -> None:
+    rule = Rule(expression="self.all(x, x > 0)", message="m", costly=True, detailed="'bad: ' + self[0]")
+    assert rule.schema() == {
+        "rule": "oldSelf.hasValue() && self == oldSelf.value() || self.all(x, x > 0)",
+        "message": "m",
+        "optionalOldSelf": True,
+        "messageExpression": "'bad: ' + self[0]",
+    }
+
+
 def walk(schema: Any) -> Iterator[dict[str, Any]]:
     if isinstance(schema, dict):
         yield schema
