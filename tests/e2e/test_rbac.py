@@ -1,0 +1,233 @@
+"""The controller with exactly the rights of examples/rbac.yaml: they suffice, and they are no more than it says."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+import pytest
+import yaml
+
+from irsa_manager.api import crd, names
+from irsa_manager.sandbox.files import write_private
+from irsa_manager.sandbox.finder import find
+from irsa_manager.sandbox.process import Child
+from irsa_manager.sandbox.running import RunningSandbox, running_sandbox
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+NAMESPACE = names.DEFAULT_NAMESPACE
+ACCOUNT = "irsa-manager-controller-manager"
+DEADLINE = 60.0
+IRSAS = f"/apis/{names.API_VERSION}/namespaces/{NAMESPACE}/irsas"
+SETUPS = f"/apis/{names.API_VERSION}/namespaces/{NAMESPACE}/irsasetups"
+PLURALS = {
+    "Namespace": "/api/v1/namespaces",
+    "ServiceAccount": "/api/v1/namespaces/{namespace}/serviceaccounts",
+    "Secret": "/api/v1/namespaces/{namespace}/secrets",
+    "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+    "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+    "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/roles",
+    "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings",
+    "CustomResourceDefinition": "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+    "IRSA": f"/apis/{names.API_VERSION}/namespaces/{{namespace}}/irsas",
+    "IRSASetup": f"/apis/{names.API_VERSION}/namespaces/{{namespace}}/irsasetups",
+}
+
+T = TypeVar("T")
+
+pytestmark = pytest.mark.xdist_group("rbac")
+
+
+def client(url: str, ca_file: Path, token: str) -> httpx2.Client:
+    context = ssl.create_default_context(cadata=ca_file.read_text())
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx2.Client(base_url=url, verify=context, headers=headers, timeout=30, trust_env=False)
+
+
+def apply(api: httpx2.Client, document: dict[str, Any]) -> None:
+    """Server-side apply, as `kubectl apply --server-side` does it."""
+    meta = document["metadata"]
+    path = f"{PLURALS[document['kind']].format(namespace=meta.get('namespace', ''))}/{meta['name']}"
+    answer = api.patch(
+        path,
+        params={"fieldManager": "administrator"},
+        content=yaml.safe_dump(document),
+        headers={"Content-Type": "application/apply-patch+yaml"},
+    )
+    assert answer.is_success, answer.text
+
+
+def eventually(look: Callable[[], T | None], what: str, told: Callable[[], str]) -> T:
+    """What look() gives once it isn't None."""
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        if (found := look()) is not None:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{what} didn't come about in {DEADLINE:g} s.\n{told()}")
+
+
+class Bounded:
+    """A cluster on which a controller runs under its own ServiceAccount."""
+
+    def __init__(self, sandbox: RunningSandbox, admin: httpx2.Client, own: httpx2.Client, controller: Child) -> None:
+        self.sandbox = sandbox
+        self.admin = admin
+        self.own = own
+        self.controller = controller
+
+    def told(self) -> str:
+        return f"{self.admin.get(IRSAS).text}\n{self.controller.last_lines(40)}"
+
+    def ready(self, path: str) -> dict[str, Any] | None:
+        """The object once it is ready."""
+        found = self.admin.get(path).json()
+        conditions = {c["type"]: c for c in found.get("status", {}).get("conditions", ())}
+        return found if conditions.get("Ready", {}).get("status") == "True" else None
+
+
+@pytest.fixture(scope="module")
+def bounded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bounded]:
+    directory = tmp_path_factory.mktemp("rbac")
+    with asyncio.Runner() as runner:
+        context = running_sandbox(directory / "sandbox", binaries=find())
+        sandbox = runner.run(context.__aenter__())
+        controller = None
+        try:
+            token = yaml.safe_load(sandbox.kubeconfig.read_text())["users"][0]["user"]["token"]
+            with client(sandbox.api_server, sandbox.ca_file, token) as admin:
+                for definition in crd.definitions():
+                    apply(admin, definition)
+                for document in yaml.safe_load_all((EXAMPLES / "rbac.yaml").read_text()):
+                    apply(admin, document)
+                own_token = requested_token(admin)
+                kubeconfig = own_kubeconfig(directory, sandbox, own_token)
+                controller = start_controller(directory, sandbox, kubeconfig)
+                with client(sandbox.api_server, sandbox.ca_file, own_token) as own:
+                    yield Bounded(sandbox, admin, own, controller)
+        finally:
+            if controller is not None:
+                runner.run(controller.stop(5))
+            runner.run(context.__aexit__(None, None, None))
+
+
+def requested_token(admin: httpx2.Client) -> str:
+    path = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{ACCOUNT}/token"
+    answer = admin.post(path, json={"spec": {"expirationSeconds": 3600}})
+    assert answer.is_success, answer.text
+    return str(answer.json()["status"]["token"])
+
+
+def own_kubeconfig(directory: Path, sandbox: RunningSandbox, token: str) -> Path:
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "own",
+        "clusters": [
+            {
+                "name": "own",
+                "cluster": {"server": sandbox.api_server, "certificate-authority": str(sandbox.ca_file)},
+            }
+        ],
+        "users": [{"name": "own", "user": {"token": token}}],
+        "contexts": [{"name": "own", "context": {"cluster": "own", "user": "own"}}],
+    }
+    return write_private(directory / "kubeconfig", yaml.safe_dump(config))
+
+
+def start_controller(directory: Path, sandbox: RunningSandbox, kubeconfig: Path) -> Child:
+    flags = [
+        f"--kubeconfig={kubeconfig}",
+        f"--namespace={NAMESPACE}",
+        "--leader-elect",
+        "--metrics-bind-address=0",
+        "--health-probe-bind-address=0",
+        "--sweep-interval=2s",
+    ]
+    env = {name: value for name, value in sandbox.environment().items() if name != "KUBECONFIG"}
+    argv = [sys.executable, "-m", "irsa_manager", "controller", *flags]
+    return Child.start("controller", argv, log=directory / "controller.log", env=env)
+
+
+def test_the_whole_life_of_an_object_needs_no_more_than_the_example_grants(bounded: Bounded) -> None:
+    admin = bounded.admin
+    setup = {
+        "apiVersion": names.API_VERSION,
+        "kind": "IRSASetup",
+        "metadata": {"name": "irsa-init", "namespace": NAMESPACE},
+        "spec": {"cleanup": False, "mode": "eks", "clusterName": "rbac"},
+    }
+    apply(admin, setup)
+    sample = yaml.safe_load((EXAMPLES / "irsa.yaml").read_text())
+    apply(admin, sample)
+    name = sample["metadata"]["name"]
+
+    found = eventually(lambda: bounded.ready(f"{IRSAS}/{name}"), "A ready IRSA", bounded.told)
+    eventually(lambda: bounded.ready(f"{SETUPS}/irsa-init"), "A ready IRSASetup", bounded.told)
+    assert names.FINALIZER in found["metadata"]["finalizers"]
+    for namespace in sample["spec"]["serviceAccount"]["namespaces"]:
+        account = admin.get(f"/api/v1/namespaces/{namespace}/serviceaccounts/irsa1-sa").json()
+        assert account["metadata"]["annotations"][names.ANNOTATION_ROLE_ARN] == found["status"]["role"]["arn"]
+
+        def told_of(namespace: str = namespace) -> bool | None:
+            events = admin.get(f"/api/v1/namespaces/{namespace}/events").json()["items"]
+            return any(e["reason"] == "ServiceAccountCreated" for e in events) or None
+
+        eventually(told_of, f"An event in {namespace}", bounded.told)
+    lease = admin.get(f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/{names.LEASE_NAME}").json()
+    assert lease["spec"]["holderIdentity"]
+    assert admin.get(f"/api/v1/namespaces/{NAMESPACE}/secrets/{names.MARK_SECRET}").json()["data"]["key"]
+
+    path = "/api/v1/namespaces/default/serviceaccounts/irsa1-sa"
+    body = {"metadata": {"annotations": {names.ANNOTATION_ROLE_ARN: None}}}
+    headers = {"Content-Type": "application/merge-patch+json"}
+    admin.patch(path, json=body, headers=headers).raise_for_status()
+    eventually(
+        lambda: admin.get(path).json()["metadata"].get("annotations", {}).get(names.ANNOTATION_ROLE_ARN),
+        "The annotation put back",
+        bounded.told,
+    )
+
+    admin.delete(f"{IRSAS}/{name}").raise_for_status()
+    eventually(lambda: admin.get(f"{IRSAS}/{name}").status_code == 404 or None, "The IRSA gone", bounded.told)
+    assert admin.get(path).status_code == 404
+    admin.delete(f"{SETUPS}/irsa-init").raise_for_status()
+    eventually(lambda: admin.get(f"{SETUPS}/irsa-init").status_code == 404 or None, "The setup gone", bounded.told)
+    log = bounded.controller.log.read_text().lower()
+    assert "forbidden" not in log
+    assert "permissionmissing" not in log
+
+
+@pytest.mark.parametrize(
+    ("verb", "group", "resource", "namespace", "name"),
+    [
+        ("get", "", "secrets", NAMESPACE, "aws-secret"),
+        ("list", "", "secrets", NAMESPACE, ""),
+        ("create", "", "secrets", NAMESPACE, ""),
+        ("delete", "", "secrets", NAMESPACE, names.MARK_SECRET),
+        ("get", "", "secrets", "kube-system", names.MARK_SECRET),
+        ("create", "", "serviceaccounts/token", "default", "default"),
+        ("create", "", "pods", "default", ""),
+        ("patch", "apps", "deployments", "default", ""),
+        ("create", "rbac.authorization.k8s.io", "clusterrolebindings", "", ""),
+        ("patch", "admissionregistration.k8s.io", "mutatingwebhookconfigurations", "", ""),
+        ("create", names.GROUP, "irsas", NAMESPACE, ""),
+        ("delete", names.GROUP, "irsas", NAMESPACE, ""),
+        ("update", "coordination.k8s.io", "leases", NAMESPACE, "kube-controller-manager"),
+    ],
+)
+def test_what_the_example_does_not_grant(
+    bounded: Bounded, verb: str, group: str, resource: str, namespace: str, name: str
+) -> None:
+    kind, _, sub = resource.partition("/")
+    attributes = {"verb": verb, "group": group, "resource": kind, "subresource": sub}
+    attributes |= {"namespace": namespace, "name": name}
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    answer = bounded.own.post(path, json={"spec": {"resourceAttributes": attributes}}).json()
+    assert answer["status"]["allowed"] is False, answer
