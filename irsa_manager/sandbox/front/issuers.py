@@ -95,11 +95,14 @@ class Issuers:
 
 
 async def _get(url: str, context: ssl.SSLContext) -> bytes:
-    """A document over HTTPS: no credentials, no cookies, no redirects, no proxy."""
+    """A document over HTTPS: no credentials, no cookies, no redirects, no proxy.
+
+    Whatever type it has: the API server gives its keys as application/jwk-set+json, to nobody who wants only JSON.
+    """
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT), trust_env=False) as session,
-            session.get(url, ssl=context, allow_redirects=False, headers={"Accept": "application/json"}) as answer,
+            session.get(url, ssl=context, allow_redirects=False) as answer,
         ):
             if answer.status != 200:
                 raise no_key()
