@@ -175,13 +175,15 @@ def _call(entry: Entry, arguments: list[str]) -> int:
             args=arguments, prog_name=f"{PROGRAM} {entry.name}", standalone_mode=False
         )
     except typer.Exit as stop:
-        return stop.exit_code
+        result = stop.exit_code
     except typer.Abort:
         raise KeyboardInterrupt from None
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else f"{PROGRAM} {entry.name}"
         raise UsageError("Usage", error.format_message(), left="nothing was tried", hint=f"{command} --help") from error
+    if result == INTERRUPTED:  # what Typer makes of Ctrl-C
+        raise KeyboardInterrupt
     return result if isinstance(result, int) else 0
 
 

@@ -5,7 +5,11 @@ What is built here is a tiny Go module with the real compiler; the real programs
 
 from __future__ import annotations
 
+import errno
+import os
+import pty
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -123,6 +127,55 @@ def test_a_second_run_waits_for_the_first(with_go: dict[str, str]) -> None:
         assert second.stdout.readline() == "Another run is preparing the control plane; waiting.\n"
         put(cache.directory, *PROGRAMS)
     assert second.communicate()[0] == "the cache False\n"
+
+
+def test_waiting_can_be_interrupted(environ: dict[str, str]) -> None:
+    cache = Cache(environ)
+    cache.make()
+    command = [sys.executable, "-m", "irsa_manager.cli", "sandbox", "build"]
+    with locked(cache.lock, lambda: None):
+        process = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        assert process.stderr.readline().endswith("waiting.\n")
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+    assert (process.returncode, errors) == (130, "interrupted\n")
+
+
+BARS = """
+import sys
+from pathlib import Path
+from irsa_manager.sandbox.finder import find
+from irsa_manager.sandbox.gobuild import Recipe
+from irsa_manager.sandbox.progress import progress_on
+from irsa_manager.sandbox.releases import Releases
+recipes = {path.name: Recipe(path, ".", "1", "-s -w") for path in Path(sys.argv[1]).iterdir()}
+find(progress_on(sys.stderr), recipes=recipes, releases=Releases("http://127.0.0.1:9/", "http://127.0.0.1:9"))
+"""
+
+
+@needs_go
+def test_on_a_terminal_there_are_bars(with_go: dict[str, str], recipes: dict[str, Recipe]) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", BARS, str(recipes[ETCD].module.parent)]
+    process = subprocess.Popen(command, env={**with_go, "TERM": "xterm"}, stderr=theirs)
+    os.close(theirs)
+    shown = read_terminal(ours)
+    os.close(ours)
+    assert process.wait() == 0
+    assert "\x1b[" in shown
+    assert shown.count("100%") >= len(PROGRAMS)
+
+
+def read_terminal(descriptor: int) -> str:
+    """All that is written to a terminal until its last writer is gone, which Linux reports as EIO."""
+    data = b""
+    try:
+        while chunk := os.read(descriptor, 65536):
+            data += chunk
+    except OSError as exc:
+        assert exc.errno == errno.EIO
+    return data.decode()
 
 
 @needs_go

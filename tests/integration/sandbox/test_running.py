@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import aiohttp
 import pytest
 from aiobotocore.session import AioSession
 
-from irsa_manager.api.errors import UsageError
+from irsa_manager.api.errors import SandboxError, UsageError
 from irsa_manager.sandbox.directory import SandboxDirectory
 from irsa_manager.sandbox.finder import find
 from irsa_manager.sandbox.running import RunningSandbox, Sandbox, Step, running_sandbox
@@ -93,6 +94,16 @@ async def test_sharing_says_what_it_lacks(url: str, environ: dict[str, str], mes
         async with running_sandbox(tmp_path / "x", url, binaries=find(), environ=environ):
             raise AssertionError("it started")
     assert not (tmp_path / "x").exists()
+
+
+async def test_an_aws_that_does_not_answer_is_named_and_nothing_stays(tmp_path: Path) -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
+    with pytest.raises(SandboxError, match=r"No sandbox's AWS answers at http://127\.0\.0\.1:9 "):
+        async with running_sandbox(tmp_path / "x", "http://127.0.0.1:9", binaries=find(), environ=keys):
+            raise AssertionError("it started")
+    assert {path.name for path in (tmp_path / "x").iterdir()} == {"ended", "logs"}
+    mine = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    assert not [pid for pid in mine if str(tmp_path) in Path(f"/proc/{pid}/cmdline").read_text()]
 
 
 async def test_state_is_readable_while_it_runs(sandbox: RunningSandbox) -> None:

@@ -133,16 +133,16 @@ def test_a_starter_that_dies_midway_leaves_no_orphan(command: CommandLine, child
     assert not command.dir.exists()
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+@pytest.mark.parametrize(("number", "status", "more"), [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 0, "")])
 def test_in_the_foreground_a_signal_ends_it(
-    number: signal.Signals, status: int, command: CommandLine, children: Children, watch: Watch
+    number: signal.Signals, status: int, more: str, command: CommandLine, children: Children, watch: Watch
 ) -> None:
     process = command.start("up")
     assert until(process, "Next:")[-1].rstrip().endswith("Stop: Ctrl-C")
     until_gone = watch(children(process.pid))
     process.send_signal(number)
     _, errors = process.communicate()
-    assert (process.returncode, errors) == (status, f"Stopped; nothing is left in {command.dir}\n")
+    assert (process.returncode, errors) == (status, f"Stopped; nothing is left in {command.dir}\n{more}")
     until_gone()
     assert not command.dir.exists()
 
@@ -165,6 +165,38 @@ def test_a_component_that_ends_ends_the_rest_and_leaves_its_log(
     assert (status.returncode, "kube-apiserver ended with status -9" in status.stdout) == (1, True)
     command("down")
     assert not command.dir.exists()
+
+
+def test_of_two_starts_at_once_in_one_directory_one_wins(command: CommandLine) -> None:
+    starts = [command.start("up", "--detach") for _ in range(2)]
+    outputs = [start.communicate() for start in starts]
+    (won,) = (start for start in starts if start.returncode == 0)
+    (lost,) = (start for start in starts if start.returncode == 1)
+    assert "error  SandboxRunning: " in outputs[starts.index(lost)][1]
+    assert outputs[starts.index(won)][0].splitlines()[-1].startswith("Next:")
+    assert command("status").returncode == 0
+
+
+def test_sandboxes_run_side_by_side_and_share_an_aws_through_the_environment(
+    command: CommandLine, tmp_path: Path
+) -> None:
+    other = type(command)(tmp_path / "other")
+    assert command("up", "--detach").returncode == 0
+    env = dict(line.removeprefix("export ").split("=", 1) for line in command("env").stdout.splitlines())
+    try:
+        up = other("up", "--detach", "--aws", env["AWS_ENDPOINT_URL"], **env)
+        assert up.returncode == 0, up.stderr
+        both = [json.loads(line("status", "-o", "json").stdout) for line in (command, other)]
+        assert both[0]["awsURL"] == both[1]["awsURL"]
+        assert [status["awsShared"] for status in both] == [False, True]
+        assert both[0]["issuer"] != both[1]["issuer"]
+        assert both[0]["apiServer"] != both[1]["apiServer"]
+    finally:
+        assert other("down").returncode == 0
+    assert command("status").returncode == 0
+    bare = other("up", "--detach", "--aws", env["AWS_ENDPOINT_URL"], AWS_ACCESS_KEY_ID="")
+    assert bare.returncode == 1
+    assert "missing: AWS_ACCESS_KEY_ID" in bare.stderr
 
 
 def test_a_directory_of_somebody_else_is_not_touched(command: CommandLine) -> None:
