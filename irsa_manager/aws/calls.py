@@ -113,6 +113,10 @@ class Aws:
                 backoff *= 2
         return await self._send(operation, priority, timeout, RESENDS + 1, params)
 
+    def client(self, service: str) -> Any:
+        """aiobotocore's own client, "iam" or "sts": for its settings and events; calls through it aren't paced."""
+        return self._clients[service]
+
     async def identity(self) -> Identity:
         """Who we are; asked once, and again after the credentials were found wrong. Raises AwsError.
 

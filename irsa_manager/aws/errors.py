@@ -13,6 +13,7 @@ from typing import Any, Final
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError,
     CredentialRetrievalError,
     HTTPClientError,
     InvalidConfigError,
@@ -149,7 +150,7 @@ def classify(exc: BaseException, operation: str) -> AwsError:
         return _unavailable(operation, "Timeout", "no answer in time")
     if isinstance(exc, ResponseParserError):
         return _unavailable(operation, "ResponseParserError", "the answer is not AWS's (a proxy's page?)")
-    if isinstance(exc, (HTTPClientError, OSError)):
+    if isinstance(exc, (ConnectionError, HTTPClientError, OSError)):
         return _unavailable(operation, type(exc).__name__, _one_line(str(exc)))
     return AwsRefused(
         "IRSAFailedRoleUpdate",
@@ -180,12 +181,12 @@ def _of_answer(exc: ClientError, operation: str) -> AwsError:
             hint="It is tried again by itself.",
             request_id=request_id,
         )
+    if code in TRANSIENT_CODES or status >= 500:
+        return _unavailable(name, code, text, request_id)
     if code in CREDENTIAL_CODES or name != operation:
         return _credentials(operation, code, text, during=name if name != operation else "", request_id=request_id)
     if code in DENIED_CODES:
         return _denied(operation, code, text, request_id)
-    if code in TRANSIENT_CODES or status >= 500:
-        return _unavailable(operation, code, text, request_id)
     return _refusal(operation, code, text, request_id)
 
 

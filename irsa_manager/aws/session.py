@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, UnknownRegionError
 
 from irsa_manager import __version__
 from irsa_manager.aws.calls import Aws, Guard, OnCall
-from irsa_manager.aws.credentials import AwsSettings, ReloadableCredentials, credentials, region
+from irsa_manager.aws.credentials import AwsSettings, ReloadableCredentials, credentials, new_session, region
 from irsa_manager.aws.errors import classify
 from irsa_manager.aws.pacing import Pacer
 from irsa_manager.aws.rolexml import parse_pages_off_the_loop
@@ -51,28 +51,47 @@ async def open_aws(
     (AWS_ENDPOINT_URL that is no URL).
 
     IAM has one endpoint for each partition, and its signature names that endpoint's region, not the one that is asked
-    for (AWS General Reference, "IAM endpoints and quotas"); botocore knows both from the region.
+    for (AWS General Reference, "IAM endpoints and quotas").
     """
     config = client_config()
     found = credentials(settings, config)
     async with AsyncExitStack() as stack:
+        # The profile decides about endpoints, CA bundle and proxies too.
+        session = new_session(settings.profile)
+        session.register_component("credential_provider", _Provided(found))
+        at = region(settings)
+        regions = {"iam": _iam_region(session, at), "sts": at}
         try:
-            clients = {service: await _client(stack, settings, service, config, found) for service in ("iam", "sts")}
+            clients = {
+                service: await stack.enter_async_context(
+                    session.create_client(
+                        service, region_name=regions[service], endpoint_url=settings.endpoint_url, config=config
+                    )
+                )
+                for service in regions
+            }
         except (BotoCoreError, ValueError) as error:
             raise classify(error, "client") from error
         parse_pages_off_the_loop(clients["iam"])
         yield Aws(clients, found, Pacer() if pacer is None else pacer, on_call=on_call, guard=guard)
 
 
-async def _client(
-    stack: AsyncExitStack, settings: AwsSettings, service: str, config: AioConfig, found: ReloadableCredentials
-) -> Any:
-    # The profile decides about endpoints, CA bundle and proxies too; one that is missing is reported by the first call.
-    session = AioSession(profile=settings.profile)
-    session.register_component("credential_provider", _Provided(found))
-    return await stack.enter_async_context(
-        session.create_client(service, region_name=region(settings), endpoint_url=settings.endpoint_url, config=config)
-    )
+def _iam_region(session: AioSession, at: str) -> str:
+    """The region that IAM's signatures are made for, in the partition of the region `at`.
+
+    botocore finds it by itself, but not when AWS_ENDPOINT_URL names the endpoint (a proxy, a VPC endpoint): then it
+    signs for `at`, which IAM refuses. A partition that botocore doesn't know, or has no IAM in its list, keeps `at`.
+    """
+    try:
+        name = session.get_partition_for_region(at)
+    except UnknownRegionError:
+        return at
+    for partition in session.get_component("data_loader").load_data("endpoints")["partitions"]:
+        iam = partition["services"].get("iam")
+        if partition["partition"] == name and iam is not None:
+            endpoint = iam["endpoints"].get(iam.get("partitionEndpoint", ""), {})
+            return str(endpoint.get("credentialScope", {}).get("region", at))
+    return at
 
 
 class _Provided:

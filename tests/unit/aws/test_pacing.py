@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -165,7 +166,7 @@ def test_interactive_goes_first_but_a_sweep_is_never_starved() -> None:
         await asyncio.gather(*sweeps, *people)
         # The first sweep call found nobody waiting; from then on people go first, but for one turn in SWEEP_SHARE.
         assert order[0] is Priority.SWEEP
-        assert order[1:SWEEP_SHARE - 1] == [Priority.INTERACTIVE] * (SWEEP_SHARE - 2)
+        assert order[1 : SWEEP_SHARE - 1] == [Priority.INTERACTIVE] * (SWEEP_SHARE - 2)
         for start in range(0, 40, SWEEP_SHARE):
             assert order[start : start + SWEEP_SHARE].count(Priority.SWEEP) >= 1
 
@@ -246,7 +247,7 @@ def test_throttling_slows_those_who_wait_already() -> None:
 
         await asyncio.gather(*(one() for _ in range(6)))
         assert pacer.rate == 5
-        gaps = [later - earlier for earlier, later in zip(starts, starts[1:], strict=False)]
+        gaps = [later - earlier for earlier, later in pairwise(starts)]
         assert min(gaps) >= 0.2 - 1e-6
 
     virtually(main)

@@ -22,9 +22,7 @@ from irsa_manager.plan.observed import ObservedRole
 IAM = botocore.session.Session().get_service_model("iam")
 NAMESPACE = 'xmlns="https://iam.amazonaws.com/doc/2010-05-08/"'
 
-xml_text = st.text(
-    st.characters(exclude_categories=("Cs", "Cc", "Cn"), include_characters="\t\n"), max_size=20
-)
+xml_text = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cn"), include_characters="\t\n"), max_size=20)
 """Text that XML 1.0 can carry (section 2.2), odd as it may be. A carriage return would come back as a line feed."""
 
 names = st.text(st.sampled_from("abcXYZ019+=,.@-_"), min_size=1, max_size=20)
@@ -46,11 +44,15 @@ def roles(draw: st.DrawFn) -> dict[str, Any]:
         "AssumeRolePolicyDocument": draw(documents),
         "InstanceProfileList": [
             # A profile names its roles again, with the same elements as the role itself.
-            {"InstanceProfileName": draw(names), "Roles": [{"RoleName": draw(names), "Arn": "arn:other", "Path": "/no/"}]}
+            {
+                "InstanceProfileName": draw(names),
+                "Roles": [{"RoleName": draw(names), "Arn": "arn:other", "Path": "/no/"}],
+            }
             for _ in range(draw(st.integers(0, 2)))
         ],
         "RolePolicyList": [
-            {"PolicyName": name, "PolicyDocument": draw(documents)} for name in draw(st.lists(names, max_size=3, unique=True))
+            {"PolicyName": name, "PolicyDocument": draw(documents)}
+            for name in draw(st.lists(names, max_size=3, unique=True))
         ],
         "AttachedManagedPolicies": [
             {"PolicyName": draw(names), "PolicyArn": f"arn:aws:iam::aws:policy/{draw(names)}"}
@@ -83,9 +85,14 @@ def xml(name: str, value: Any) -> str:
 
 
 def answer(operation: str, key: str, items: list[dict[str, Any]], marker: str = "") -> bytes:
-    more = f"<IsTruncated>true</IsTruncated><Marker>{escape(marker)}</Marker>" if marker else "<IsTruncated>false</IsTruncated>"
+    more = (
+        f"<IsTruncated>true</IsTruncated><Marker>{escape(marker)}</Marker>"
+        if marker
+        else "<IsTruncated>false</IsTruncated>"
+    )
     return (
-        f'<?xml version="1.0" encoding="UTF-8"?><{operation}Response {NAMESPACE}><{operation}Result>{more}{xml(key, items)}'
+        f'<?xml version="1.0" encoding="UTF-8"?><{operation}Response {NAMESPACE}><{operation}Result>{more}'
+        f"{xml(key, items)}"
         f"</{operation}Result><ResponseMetadata><RequestId>r-1</RequestId></ResponseMetadata></{operation}Response>"
     ).encode()
 
@@ -145,7 +152,9 @@ def test_the_same_descriptions_as_botocores_parser(made: list[tuple[str, str, in
 
 
 def test_other_lists_of_the_answer_are_not_roles() -> None:
-    body = answer("GetAccountAuthorizationDetails", "UserDetailList", [{"UserName": "u", "Arn": "arn:u", "RoleName": "no"}])
+    body = answer(
+        "GetAccountAuthorizationDetails", "UserDetailList", [{"UserName": "u", "Arn": "arn:u", "RoleName": "no"}]
+    )
     assert parse_details(body) == RolePage(roles=[], marker="", truncated=False, request_id="r-1")
 
 
