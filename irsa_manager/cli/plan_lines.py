@@ -1,0 +1,99 @@
+"""A plan as people read it: one line an action, with its sign (+ added, ~ changed, - removed). Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from irsa_manager.api.names import ANNOTATION_ROLE_ARN
+from irsa_manager.plan import actions as do
+from irsa_manager.plan.facts import ClusterFacts
+from irsa_manager.plan.planner import Decision
+from irsa_manager.trust.arn import policy_name
+
+_NAME_WIDTH = 38
+
+
+@dataclass(frozen=True)
+class PlanLine:
+    """One line. sign: "+", "~", "-", or " " for what belongs to the line above."""
+
+    sign: str
+    kind: str
+    name: str
+    note: str = ""
+
+    def __str__(self) -> str:
+        return f"  {self.sign} {self.kind:7} {self.name:{_NAME_WIDTH}}  {self.note}".rstrip()
+
+
+def plan_lines(decision: Decision) -> list[PlanLine]:
+    """The actions of a decision, in their order."""
+    lines: list[PlanLine] = []
+    for action in decision.plan.actions:
+        lines.append(_line(action))
+        if isinstance(action, do.CreateRole) and decision.desired is not None:
+            role = decision.desired.role
+            who = ", ".join(_short(subject) for subject in role.subjects)
+            lines.append(PlanLine(" ", "trust", f"+ {who}" if who else "nobody", f"aud {', '.join(role.audiences)}"))
+    return lines
+
+
+def compact(lines: list[PlanLine]) -> list[PlanLine]:
+    """The same in fewer lines: the trust beside its role, things of one sign and kind beside each other."""
+    short: list[PlanLine] = []
+    for line in lines:
+        last = short[-1] if short else None
+        if last is not None and line.kind == "trust" and line.sign == " ":
+            short[-1] = replace(last, name=f"{last.name}  trusts {line.name.removeprefix('+ ')}", note="")
+        elif last is not None and (last.sign, last.kind) == (line.sign, line.kind):
+            short[-1] = replace(last, name=f"{last.name}, {line.name}", note="")
+        else:
+            short.append(line)
+    return short
+
+
+def summary(decision: Decision) -> str:
+    """How much it is: `4 to add, 0 to change, 0 to remove; 2 AWS calls`."""
+    signs = [_line(action).sign for action in decision.plan.actions]
+    calls = sum(isinstance(action, do.AwsAction) for action in decision.plan.actions)
+    counted = f"{signs.count('+')} to add, {signs.count('~')} to change, {signs.count('-')} to remove"
+    return f"{counted}; {calls} AWS call{'' if calls == 1 else 's'}"
+
+
+def account_line(facts: ClusterFacts, region: str, *, sandbox: bool) -> str:
+    """Where it is going to be written."""
+    return f"On account {facts.account} ({facts.partition}, {region}){', SANDBOX' if sandbox else ''}"
+
+
+def _line(action: do.AwsAction | do.KubeAction) -> PlanLine:
+    why = action.reason
+    match action:
+        case do.CreateRole():
+            return PlanLine("+", "role", action.role, why)
+        case do.DeleteRole():
+            return PlanLine("-", "role", action.role, why)
+        case do.AttachPolicy():
+            return PlanLine("+", "attach", policy_name(action.policy_arn), why)
+        case do.DetachPolicy():
+            return PlanLine("-", "attach", policy_name(action.policy_arn), why)
+        case do.PutInlinePolicy():
+            return PlanLine("+", "inline", action.name, why)
+        case do.DeleteInlinePolicy():
+            return PlanLine("-", "inline", action.name, why)
+        case do.UpdateTrust():
+            return PlanLine("~", "trust", action.role, why)
+        case do.CreateServiceAccount():
+            return PlanLine("+", "sa", f"{action.namespace}/{action.name}", why)
+        case do.DeleteServiceAccount():
+            return PlanLine("-", "sa", f"{action.namespace}/{action.name}", why)
+        case do.PatchServiceAccount():
+            bound = action.annotations.get(ANNOTATION_ROLE_ARN)
+            return PlanLine("~", "sa", f"{action.namespace}/{action.name}", "+ role-arn" if bound else why)
+        case do.AwsAction():
+            return PlanLine("~", "role", action.role, why)
+        case _:
+            return PlanLine("~", "sa", f"{action.namespace}/{action.name}", why)
+
+
+def _short(subject: str) -> str:
+    return subject.removeprefix("system:serviceaccount:").replace(":", "/")
