@@ -71,7 +71,7 @@ def _setup(text: str) -> str:
 
     if text and (text.count("/") != 1 or text.startswith("/") or text.endswith("/")):
         raise UsageError(
-            "UsageError",
+            "Usage",
             f"--setup={text} names no IRSASetup.",
             left="Nothing was started.",
             hint="Write NAMESPACE/NAME.",

@@ -15,7 +15,7 @@ def parse_duration(flag: str, text: str) -> float:
     parts = _PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise UsageError(
-            "UsageError",
+            "Usage",
             f"{flag}={text} is no duration.",
             left="Nothing was started.",
             hint="Write it as 60s, 1m30s or 500ms.",

@@ -25,9 +25,9 @@ def configure_logs(level: str = "info", form: str = "") -> None:
     import structlog
 
     if level not in _LEVELS:
-        raise UsageError("UsageError", f"--log-level={level} is unknown.", hint=f"Choose one of {', '.join(_LEVELS)}.")
+        raise UsageError("Usage", f"--log-level={level} is unknown.", hint=f"Choose one of {', '.join(_LEVELS)}.")
     if form not in {"", "json", "text"}:
-        raise UsageError("UsageError", f"--log-format={form} is unknown.", hint="Choose json or text.")
+        raise UsageError("Usage", f"--log-format={form} is unknown.", hint="Choose json or text.")
     text = form == "text" or (not form and sys.stderr.isatty())
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,

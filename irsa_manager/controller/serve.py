@@ -21,7 +21,7 @@ def parse_address(flag: str, text: str) -> tuple[str, int] | None:
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdigit() or int(port) > 65535:
         raise UsageError(
-            "UsageError",
+            "Usage",
             f"{flag}={text} is no address to listen on.",
             left="Nothing was started.",
             hint="Write HOST:PORT, :PORT for all interfaces, or 0 to turn it off.",
@@ -72,7 +72,7 @@ async def _serving(
             await web.TCPSite(runner, host or None, port).start()
         except OSError as error:
             raise UsageError(
-                "UsageError",
+                "Usage",
                 f"Can't listen on {flag}={host}:{port}: {error.strerror or error}.",
                 left="Nothing was started.",
                 hint="Choose another port, or 0 to turn it off.",

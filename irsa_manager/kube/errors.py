@@ -15,7 +15,7 @@ from irsa_manager.api.errors import KubernetesError
 
 CODE_UNAVAILABLE: Final = "KubernetesUnavailable"
 CODE_FORBIDDEN: Final = "PermissionMissing"
-CODE_REFUSED: Final = "IRSAFailedApplyingResources"
+CODE_REFUSED: Final = "KubernetesRefused"
 
 _LONGEST: Final = 1000
 _WHOLE_VALUE: Final = re.compile(r'^Invalid value: (?:"object"|\{.*\}|\[.*\]|null): ', re.DOTALL)
@@ -93,7 +93,7 @@ def parse_status(body: bytes, code: int) -> Status:
     except msgspec.MsgspecError:
         text = body.decode(errors="replace").strip().splitlines()
         return Status(message=text[0][:200] if text else f"HTTP {code}", code=code)
-    return Status(status.message, status.reason, status.code or code, status.details)
+    return Status(status.message, status.reason, code, status.details)
 
 
 def refused(

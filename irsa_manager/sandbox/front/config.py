@@ -45,12 +45,12 @@ def read(path: Path) -> FrontConfig:
     try:
         config = msgspec.json.decode(path.read_bytes(), type=FrontConfig)
     except OSError as error:
-        raise SandboxError("SandboxConfig", f"the front's configuration {path} can't be read: {error}") from error
+        raise SandboxError("SandboxFailed", f"the front's configuration {path} can't be read: {error}") from error
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise SandboxError("SandboxConfig", f"the front's configuration {path} is wrong: {error}") from error
+        raise SandboxError("SandboxFailed", f"the front's configuration {path} is wrong: {error}") from error
     problem = _problem(config)
     if problem:
-        raise SandboxError("SandboxConfig", f"the front's configuration {path} is wrong: {problem}")
+        raise SandboxError("SandboxFailed", f"the front's configuration {path} is wrong: {problem}")
     return config
 
 

@@ -71,7 +71,7 @@ class Emulator:
         self.sts = _load("ministack.services.sts")
         self.s3 = _load("ministack.services.s3")
         if not self.app.AUTH:
-            raise SandboxError("SandboxEmulator", "the emulated AWS did not switch its authorisation on")
+            raise SandboxError("SandboxFailed", "the emulated AWS did not switch its authorisation on")
 
     def handle(self, service: str, handler: Handler) -> None:
         """Answer a service's authorised requests with a handler of ours in place of the emulator's."""
@@ -126,7 +126,7 @@ def _require_version() -> None:
     found = importlib.metadata.version("ministack")
     if found != VERSION:
         raise SandboxError(
-            "SandboxEmulator",
+            "SandboxFailed",
             f"the sandbox's AWS is written for ministack {VERSION}, and {found} is installed",
             hint="Install the locked requirements (requirements/sandbox.txt).",
         )
@@ -136,5 +136,5 @@ def _load(name: str) -> ModuleType:
     module = importlib.import_module(name)
     missing = [wanted for wanted in _NEEDED[name].split() if not hasattr(module, wanted)]
     if missing:
-        raise SandboxError("SandboxEmulator", f"{name} lacks {', '.join(missing)}, which the sandbox's AWS relies on")
+        raise SandboxError("SandboxFailed", f"{name} lacks {', '.join(missing)}, which the sandbox's AWS relies on")
     return module
