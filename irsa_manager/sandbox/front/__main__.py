@@ -52,7 +52,9 @@ async def _serve(config: FrontConfig, parent: int) -> None:
         await web.TCPSite(runner, "127.0.0.1", config.port).start()
         await _until_told(stop, parent)
     except OSError as error:
-        raise SandboxError("SandboxFailed", f"127.0.0.1:{config.port} can't be listened on: {error.strerror}") from error
+        raise SandboxError(
+            "SandboxFailed", f"127.0.0.1:{config.port} can't be listened on: {error.strerror}"
+        ) from error
     finally:
         await runner.cleanup()
 

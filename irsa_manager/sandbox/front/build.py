@@ -8,6 +8,7 @@ from irsa_manager.sandbox.front.accounts import Accounts
 from irsa_manager.sandbox.front.admin import Admin, Wrong
 from irsa_manager.sandbox.front.authorization import Authorization
 from irsa_manager.sandbox.front.bucket_owner import BucketOwner
+from irsa_manager.sandbox.front.bucket_policies import BucketPolicies
 from irsa_manager.sandbox.front.calls import Calls
 from irsa_manager.sandbox.front.config import FrontConfig
 from irsa_manager.sandbox.front.consistency import Consistency
@@ -17,6 +18,7 @@ from irsa_manager.sandbox.front.iam_service import IamService
 from irsa_manager.sandbox.front.issuers import Issuers
 from irsa_manager.sandbox.front.quotas import Quotas
 from irsa_manager.sandbox.front.server import Server
+from irsa_manager.sandbox.front.store import Store
 from irsa_manager.sandbox.front.sts_service import StsService
 
 
@@ -38,7 +40,9 @@ def build(config: FrontConfig) -> Server:
     managed_policies.install(emulator)
     denials.install(emulator)
     authorization = Authorization(emulator)
-    emulator.handle("iam", IamService(emulator, quotas, authorization, consistency).handle)
+    store = Store(emulator)
+    BucketPolicies(emulator, store)
+    emulator.handle("iam", IamService(store, quotas, authorization, consistency).handle)
     emulator.handle("sts", StsService(emulator, consistency).handle)
     server = Server(emulator, issuers, admin, calls, faults, consistency)
     server.guards.append(BucketOwner(emulator))

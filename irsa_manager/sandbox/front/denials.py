@@ -50,7 +50,8 @@ def _remembering(evaluate: Callable[..., Any]) -> Callable[..., Any]:
 
     def remembering(context: Any, policies: Any, *limits: Any) -> Any:
         result = evaluate(context, policies, *limits)
-        for kind, layer in zip(kinds, (policies, *limits), strict=False):
+        layers = () if result.decision == "Allow" else zip(kinds, (policies, *limits), strict=False)
+        for kind, layer in layers:
             verdict = evaluate(context, layer).decision
             if verdict == "Deny":
                 _tail.set(f"with an explicit deny in {kind}")

@@ -7,7 +7,6 @@ ServiceFailure), and the same page of the other services.
 
 from __future__ import annotations
 
-import asyncio
 import math
 import random
 from dataclasses import asdict, dataclass, fields
@@ -38,13 +37,21 @@ class Setting:
         return not self.operations or operation in self.operations
 
 
+@dataclass(frozen=True)
+class Fate:
+    """What one call meets: seconds to wait, an error in place of its effect, the loss of its answer."""
+
+    latency: float = 0.0
+    refused: Refused | None = None
+    dropped: bool = False
+
+
 class Faults:
     """The setting in force, and the draw for each call."""
 
     def __init__(self) -> None:
         self.setting = Setting()
         self._random = random.Random(0)  # noqa: S311  (a reproducible sequence is the purpose)
-        self._drop = False
 
     def put(self, body: object) -> dict[str, Any]:
         """Replace the setting; {} ends all faults.
@@ -62,32 +69,29 @@ class Faults:
         default = asdict(Setting())
         return {name: value for name, value in asdict(self.setting).items() if value != default[name]}
 
-    async def before(self, service: str, operation: str) -> Refused | None:
-        """Wait, then possibly the error that the call gets in place of taking effect."""
+    def draw(self, service: str, operation: str) -> Fate:
+        """What a call meets; three numbers are drawn for it, whatever is switched on."""
         if not self.setting.concerns(operation):
-            return None
-        throttle, error = self._random.random(), self._random.random()
-        if self.setting.latency:
-            await asyncio.sleep(self.setting.latency)
+            return Fate()
+        throttle, error, drop = self._random.random(), self._random.random(), self._random.random()
+        refused = None
         if throttle < self.setting.throttle:
-            return Refused("Throttling", "Rate exceeded") if service in ("iam", "sts") else _slow_down(service)
-        if error < self.setting.error:
-            if service == "iam":
-                return Refused("ServiceFailure", "The request processing has failed because of an unknown error.", 500)
-            return Refused(
-                "ServiceUnavailable", "The request has failed due to a temporary failure of the server.", 503
-            )
-        return None
-
-    def drops(self, operation: str) -> bool:
-        """Whether the answer of a call that took effect gets lost."""
-        return self.setting.concerns(operation) and self._random.random() < self.setting.drop
+            refused = _throttled(service)
+        elif error < self.setting.error:
+            refused = _failed(service)
+        return Fate(self.setting.latency, refused, drop < self.setting.drop)
 
 
-def _slow_down(service: str) -> Refused:
+def _throttled(service: str) -> Refused:
     if service == "s3":
         return Refused("SlowDown", "Please reduce your request rate.", 503)
-    return Refused("ThrottlingException", "Rate exceeded")
+    return Refused("Throttling" if service in ("iam", "sts") else "ThrottlingException", "Rate exceeded")
+
+
+def _failed(service: str) -> Refused:
+    if service == "iam":
+        return Refused("ServiceFailure", "The request processing has failed because of an unknown error.", 500)
+    return Refused("ServiceUnavailable", "The request has failed due to a temporary failure of the server.", 503)
 
 
 def _setting(body: object) -> Setting:

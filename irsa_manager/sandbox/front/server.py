@@ -88,16 +88,17 @@ class Server:
                 gate.check_service(service, request, parameters)
             operation = requests.operation(service, request, parameters)
             self._calls.count(operation)
-            fault = await self._faults.before(service, operation)
-            if fault is not None:
-                raise fault
+            fate = self._faults.draw(service, operation)
+            await asyncio.sleep(fate.latency)
+            if fate.refused is not None:
+                raise fate.refused
             if operation == "AssumeRoleWithWebIdentity" and service == "sts":
                 answer = await assume.with_web_identity(self._emulator, self._issuers, parameters, self._consistency)
             else:
                 answer = await self._dispatch(service, request, by_host=by_host)
         except Refused as refused:
             return refusal(service, self._emulator, refused)
-        if self._faults.drops(operation):
+        if fate.dropped:
             raise Dropped
         return answer
 

@@ -121,14 +121,17 @@ class Store:
         return record is not None and record["Arn"] == arn
 
     def bury(self, record: Record, unique_id: str) -> None:
-        """Put a deleted principal's unique id where trust policies name its ARN, in every account.
+        """Put a deleted principal's unique id where trust and bucket policies name its ARN, in every account.
 
         IAM keeps the id of the principal, so a principal made again under the ARN isn't trusted (IAM User Guide,
         "AWS JSON policy elements: Principal").
         """
         arn = str(record["Arn"])
         for role in self.iam._roles.to_dict().values():
-            if arn in role["AssumeRolePolicyDocument"]:
-                role["AssumeRolePolicyDocument"] = trust_document.with_dead_principal(
-                    role["AssumeRolePolicyDocument"], arn, unique_id
-                )
+            document = role["AssumeRolePolicyDocument"]
+            if arn in document:
+                role["AssumeRolePolicyDocument"] = trust_document.with_dead_principal(document, arn, unique_id)
+        policies = self._emulator.s3._bucket_policies._data
+        for key, document in policies.items():
+            if arn in document:
+                policies[key] = trust_document.with_dead_principal(document, arn, unique_id)

@@ -10,7 +10,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,12 @@ class Front:
     url: str
     root: tuple[str, str]
     process: subprocess.Popen[bytes]
+    session: Any = field(default_factory=botocore.session.Session)
 
     def client(self, service: str, key: tuple[str, ...] | None = None, endpoint: str | None = None) -> Any:
         """A client that sends each request once and leaves all checks to the front; default: the root user's."""
         access, secret, *token = key or self.root
-        return botocore.session.Session().create_client(
+        return self.session.create_client(
             service,
             region_name=REGION,
             endpoint_url=endpoint or self.url,

@@ -135,6 +135,40 @@ def test_bucket_of_another_region(front: Front, iam: Any, s3: Any, name: str, si
     assert told == NO_KEY
 
 
+def allow(principal: Any, bucket: str) -> str:
+    statement = {
+        "Effect": "Allow",
+        "Principal": principal,
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def test_principals_of_bucket_policies(front: Front, iam: Any, s3: Any, bucket: str, issuer: Any, signing: Any) -> None:
+    arn = f"arn:aws:iam::{ACCOUNT}:role/{bucket}"
+    told = code_of(s3.put_bucket_policy, Bucket=bucket, Policy=allow({"AWS": arn}, bucket))
+    assert told == ("MalformedPolicy", "Invalid principal in policy", 400)
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+
+    def as_role() -> Any:
+        token = sign(signing, claims())
+        given = front.client("sts").assume_role_with_web_identity(
+            RoleArn=arn, RoleSessionName="s3", WebIdentityToken=token
+        )["Credentials"]
+        session = (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+        return front.client("s3", session)
+
+    first = iam.create_role(RoleName=bucket, AssumeRolePolicyDocument=trust())["Role"]["RoleId"]
+    s3.put_bucket_policy(Bucket=bucket, Policy=allow({"AWS": arn}, bucket))
+    assert as_role().get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+    iam.delete_role(RoleName=bucket)
+    iam.create_role(RoleName=bucket, AssumeRolePolicyDocument=trust())
+    # Made again under its ARN, it isn't the principal that the policy allows.
+    assert code_of(as_role().get_object, Bucket=bucket, Key="k")[2] == 403
+    assert first in s3.get_bucket_policy(Bucket=bucket)["Policy"]
+
+
 def test_conditional_writes(s3: Any, bucket: str) -> None:
     tag = s3.put_object(Bucket=bucket, Key="k", Body=b"1", IfNoneMatch="*")["ETag"]
     assert code_of(s3.put_object, Bucket=bucket, Key="k", Body=b"2", IfNoneMatch="*")[2] == 412
