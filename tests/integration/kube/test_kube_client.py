@@ -16,6 +16,7 @@ from kube_relay import Relay
 from irsa_manager.api import names
 from irsa_manager.api.kube import Metadata
 from irsa_manager.kube.client import Kube
+from irsa_manager.kube.config import find_config
 from irsa_manager.kube.decode import Unreadable
 from irsa_manager.kube.errors import (
     KubeAlreadyExists,
@@ -27,6 +28,7 @@ from irsa_manager.kube.errors import (
     KubeUnavailable,
 )
 from irsa_manager.kube.resources import NAMESPACES, SECRETS, SERVICE_ACCOUNTS
+from irsa_manager.kube.transport import Transport
 from irsa_manager.sandbox.controlplane import ControlPlane
 from irsa_manager.sandbox.ports import free_ports
 
@@ -191,6 +193,26 @@ async def test_with_a_token_that_is_not_accepted(control_plane: ControlPlane, tm
         with pytest.raises(KubeForbidden, match="doesn't accept these credentials") as caught:
             await stranger.list(SERVICE_ACCOUNTS)
     assert token not in f"{caught.value} {caught.value!r}"
+
+
+async def test_a_pods_token_is_read_again_when_it_was_rotated(
+    control_plane: ControlPlane, kube: Kube, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, port = control_plane.url.removeprefix("https://").split(":")
+    address = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port, "HOME": str(tmp_path)}
+    for name, value in address.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "ca.crt").write_text(control_plane.ca_pem)
+    (tmp_path / "namespace").write_text(namespace)
+    token = tmp_path / "token"
+    token.write_text("expired")
+    async with Kube(Transport(find_config(environment=address, pod_directory=tmp_path))) as pod:
+        with pytest.raises(KubeForbidden, match="doesn't accept these credentials"):
+            await pod.list(SERVICE_ACCOUNTS, namespace)
+        await kube.create(SERVICE_ACCOUNTS, account("app"), namespace)
+        token.write_text(await kube.token(namespace, "app", [], 600))
+        with pytest.raises(KubeForbidden, match=f"system:serviceaccount:{namespace}:app"):
+            await pod.list(SERVICE_ACCOUNTS, namespace)
 
 
 async def test_a_server_that_is_not_there(control_plane: ControlPlane, tmp_path: Path) -> None:
