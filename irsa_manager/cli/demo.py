@@ -55,7 +55,7 @@ async def show(binaries: Binaries, steps: Sequence[Step]) -> Played:
     assert playing is not None  # noqa: S101  (for the type checker)
     for number in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, playing.cancel)
-    with screen_for(sys.stdout) as screen:
+    with screen_for(sys.stdout, steps) as screen:
         played = await play(binaries, install, screen, steps)
         screen.finish(played)
         return played

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import textwrap
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -19,11 +19,11 @@ from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.planner import Decision
 from irsa_manager.sandbox import running
 from irsa_manager.sandbox.demo.play import Played
-from irsa_manager.sandbox.demo.steps import STEPS, Result, Step
+from irsa_manager.sandbox.demo.steps import Result, Step
 from irsa_manager.sandbox.running import RunningSandbox
 
-TALL = 36
-"""Rows from which plan and answers are shown in full."""
+TALL, MEDIUM = 44, 30
+"""Rows from which plan and answers are shown in full, and from which the answers are."""
 
 REFRESHES = 8
 """A second."""
@@ -83,13 +83,14 @@ class Lines:
 class Screen:
     """One screen, drawn anew as things happen; what it shows last stays."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, steps: Sequence[Step]) -> None:
         self._console = console
+        self._steps = steps
         self._live = Live(self, console=console, refresh_per_second=REFRESHES, vertical_overflow="crop")
         self._started = time.monotonic()
         self._parts: list[running.Step] = []
         self._stage: tuple[RunningSandbox, float] | None = None
-        self._plan: tuple[ClusterFacts, str, Decision] | None = None
+        self._plan: tuple[str, Decision] | None = None
         self._current: tuple[Step, float] | None = None
         self._results: dict[int, Result] = {}
         self._played: Played | None = None
@@ -114,7 +115,8 @@ class Screen:
 
     def planned(self, facts: ClusterFacts, owner: str, decision: Decision) -> None:
         """The plan, and all steps to come."""
-        self._plan = (facts, owner, decision)
+        del facts  # the first line tells
+        self._plan = (owner, decision)
         self._live.refresh()
 
     def began(self, step: Step) -> None:
@@ -139,7 +141,7 @@ class Screen:
         tall = height >= TALL
         lines = [self._first_line(), *self._plan_lines(tall)]
         if self._plan is not None:
-            lines += self._step_lines(width, tall)
+            lines += self._step_lines(width, height)
         if self._played is not None:
             lines += self._last_lines(self._played, tall)
         for line in lines:
@@ -152,7 +154,7 @@ class Screen:
             waited = text.duration(time.monotonic() - self._started)
             return Text(f"Starting a cluster, an AWS and the controller{': ' if ready else ''}{ready}  {waited}")
         sandbox, seconds = self._stage
-        where = f"AWS account {sandbox.account} ({sandbox.region}), SANDBOX on 127.0.0.1"
+        where = f"AWS account {sandbox.account} ({sandbox.region}), SANDBOX"
         return Text(f"Kubernetes {sandbox.kubernetes_version}, {where}", "bold").append(
             f"  {text.duration(seconds)}", "not bold"
         )
@@ -160,27 +162,28 @@ class Screen:
     def _plan_lines(self, tall: bool) -> list[Text]:
         if self._plan is None:
             return []
-        facts, owner, decision = self._plan
+        owner, decision = self._plan
         lines = plans.plan_lines(decision)
         drawn = [_signed(str(line), line.sign) for line in (lines if tall else plans.compact(lines))]
         title = f"IRSA {owner} (examples/irsa.yaml)"
         if tall:
-            first = [Text(), Text(f"On account {facts.account} ({facts.partition}):"), Text(title, "bold")]
-            return [*first, *drawn, Text(f"Plan: {plans.summary(decision)}"), Text()]
+            return [Text(), Text(title, "bold"), *drawn, Text(f"Plan: {plans.summary(decision)}"), Text()]
         return [Text(title, "bold"), *drawn]
 
-    def _step_lines(self, width: int, tall: bool) -> list[Text]:
+    def _step_lines(self, width: int, height: int) -> list[Text]:
         lines: list[Text] = []
-        for position, step in enumerate(STEPS):
+        for position, step in enumerate(self._steps):
             result = self._results.get(step.number)
             if result is None:
                 lines.append(self._waiting(step))
                 continue
-            after = self._results.get(STEPS[position + 1].number) if position + 1 < len(STEPS) else None
+            after = next((self._results.get(later.number) for later in self._steps[position + 1 :]), None)
             lines.append(_step_text(result))
-            if tall:
+            # Where room is scarce, what was done is told by the line above, and the same words are said once.
+            told = result.answer.code and not (after and after.answer.text == result.answer.text)
+            if height >= TALL or (told and height >= MEDIUM):
                 lines += _folded(text.said(result.answer), width)
-            elif result.answer.code and not (after and after.answer.text == result.answer.text):
+            elif told:
                 lines.append(Text(" " * text.INDENT + text.said(result.answer), "dim"))
         return lines
 
@@ -215,11 +218,11 @@ def _signed(line: str, sign: str) -> Text:
     return Text(line, {"+": "green", "~": "yellow", "-": "red"}.get(sign, ""))
 
 
-def screen_for(stream: TextIO, environ: Mapping[str, str] = os.environ) -> Lines | Screen:
-    """A screen where the stream is a terminal that can move its cursor, else lines.
+def screen_for(stream: TextIO, steps: Sequence[Step], environ: Mapping[str, str] = os.environ) -> Lines | Screen:
+    """How these steps are shown: a screen where the stream is a terminal that can move its cursor, else lines.
 
     NO_COLOR (https://no-color.org) takes the colours away and leaves the screen, as Rich does.
     """
     if stream.isatty() and environ.get("TERM", "dumb") not in {"dumb", "unknown"}:
-        return Screen(Console(file=stream, highlight=False, markup=False))
+        return Screen(Console(file=stream, highlight=False, markup=False), steps)
     return Lines(stream)

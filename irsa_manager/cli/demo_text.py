@@ -27,8 +27,8 @@ def part_line(part: running.Step) -> str:
 
 
 def head(step: Step) -> str:
-    """Number, verb and what it is about; INDENT + 25 columns."""
-    return f"{step.number:2} {step.verb:6}  {step.what:24} "
+    """Number, verb and what it is about; INDENT + 24 columns."""
+    return f"{step.number:2} {step.verb:6}  {step.what:23} "
 
 
 def outcome(result: Result) -> str:
@@ -43,8 +43,8 @@ def verdict(result: Result) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds with a tenth; 5 columns and more."""
-    return f"{seconds:3.1f} s"
+    """Seconds; 6 columns up to 99.9."""
+    return f"{seconds:4.2f} s" if seconds < 9.995 else f"{seconds:4.1f} s"
 
 
 def said(answer: Answer) -> str:
@@ -53,7 +53,7 @@ def said(answer: Answer) -> str:
 
 
 def step_line(result: Result) -> str:
-    """The whole line of a step, at most 80 columns if it took less than 10 s."""
+    """The whole line of a step; 79 columns."""
     return f"{head(result.step)}{outcome(result)}{verdict(result)}{duration(result.seconds)}"
 
 

@@ -48,7 +48,7 @@ def compact(lines: list[PlanLine]) -> list[PlanLine]:
         elif last is not None and (last.sign, last.kind) == (line.sign, line.kind):
             short[-1] = replace(last, name=f"{last.name}, {line.name}", note="")
         else:
-            short.append(line)
+            short.append(replace(line, note=""))
     return short
 
 

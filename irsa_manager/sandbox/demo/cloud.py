@@ -78,9 +78,10 @@ class Cloud:
     async def exchange(self, role_arn: str, token: str) -> Session | Answer:
         """AssumeRoleWithWebIdentity, as an SDK in a pod does it: unsigned, with nothing but the token."""
         try:
-            answer = await self._clients["anybody"].assume_role_with_web_identity(
-                RoleArn=role_arn, RoleSessionName=SESSION_NAME, WebIdentityToken=token
-            )
+            with _reached("STS"):
+                answer = await self._clients["anybody"].assume_role_with_web_identity(
+                    RoleArn=role_arn, RoleSessionName=SESSION_NAME, WebIdentityToken=token
+                )
         except ClientError as error:
             return refusal(error, "STS")
         given = answer["Credentials"]
@@ -91,13 +92,14 @@ class Cloud:
         """With the session's credentials: put an object, get it, compare."""
         s3 = await _client(self._stack, self._sandbox, "s3", session.keys)
         try:
-            await s3.put_object(Bucket=BUCKET, Key=OBJECT, Body=CONTENT)
-            body = (await s3.get_object(Bucket=BUCKET, Key=OBJECT))["Body"]
+            with _reached("S3"):
+                await s3.put_object(Bucket=BUCKET, Key=OBJECT, Body=CONTENT)
+                async with (await s3.get_object(Bucket=BUCKET, Key=OBJECT))["Body"] as stream:
+                    content = await stream.read()
         except ClientError as error:
             return refusal(error, "S3")
-        async with body as stream:
-            if await stream.read() != CONTENT:
-                return Answer("ContentDiffers", f"s3://{BUCKET}/{OBJECT} isn't what was put there")
+        if content != CONTENT:
+            return Answer("ContentDiffers", f"s3://{BUCKET}/{OBJECT} isn't what was put there")
         return Answer("", f"{session.arn.rpartition(':')[2]}: put and got s3://{BUCKET}/{OBJECT}")
 
     async def use_queue(self, session: Session) -> Answer:
@@ -105,10 +107,20 @@ class Cloud:
         sqs = await _client(self._stack, self._sandbox, "sqs", session.keys)
         url = f"{self._sandbox.aws_url}/{self._sandbox.account}/{QUEUE}"
         try:
-            await sqs.send_message(QueueUrl=url, MessageBody="hello")
+            with _reached("SQS"):
+                await sqs.send_message(QueueUrl=url, MessageBody="hello")
         except ClientError as error:
             return refusal(error, "SQS")
         return Answer("", f"sent a message to {QUEUE}")
+
+
+@contextmanager
+def _reached(service: str) -> Iterator[None]:
+    """A service that doesn't answer hasn't refused anything."""
+    try:
+        yield
+    except BotoCoreError as error:
+        raise SandboxError("SandboxFailed", f"The sandbox's {service} doesn't answer: {error}") from error
 
 
 @contextmanager

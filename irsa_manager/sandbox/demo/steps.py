@@ -122,7 +122,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Step:
-    """One line of the demo. what: in a few words, at most 24 characters. short: the result where no error is named."""
+    """One line of the demo. what: in a few words, at most 23 characters. short: the result where no error is named."""
 
     number: int
     verb: Verb
@@ -177,7 +177,7 @@ STEPS: Final[tuple[Step, ...]] = (
     Step(
         3,
         "REFUSE",
-        "the same one, at SQS",
+        "default/irsa1-sa at SQS",
         UseQueue(_BOUND),
         Expected(
             "AccessDenied",
