@@ -46,7 +46,9 @@ _NEEDED: Final[Mapping[str, str]] = {
         "_make_aws_managed_record _lookup_policy attach_managed_policy detach_managed_policy _gen_id _now"
     ),
     "ministack.services.sts": "_sessions register_session _session_policies handle_request",
-    "ministack.services.s3": "_buckets _bucket_policies _put_bucket_policy is_standard_object_request format_head_response _error",
+    "ministack.services.s3": (
+        "_buckets _bucket_policies _put_bucket_policy is_standard_object_request format_head_response _error"
+    ),
 }
 
 Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Answer]]

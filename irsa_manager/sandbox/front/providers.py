@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
 
 from irsa_manager.sandbox.front import names, paging, tags
 from irsa_manager.sandbox.front.answers import Answer, Refused, success
@@ -20,7 +19,10 @@ from irsa_manager.sandbox.front.store import Operation, Parameters, Store
 NO_THUMBPRINT: Final = "0" * 40
 """Stored where none was given: IAM would fetch the CA's; it is used only for issuers whose CA AWS doesn't know."""
 
-_HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
+_URL: Final = re.compile(
+    r"https://(?P<host>[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?)(?P<port>:\d{1,5})?(?P<path>(/[!-~]*)?)", re.ASCII
+)
+_RESERVED: Final = frozenset("?#")
 
 
 class Providers:
@@ -156,15 +158,11 @@ def host_and_path(url: str) -> str:
         Refused: not https, no host name, a query or a fragment.
 
     """
-    parts = urlsplit(url)
-    # urlsplit drops an empty query and fragment, so the characters themselves are looked for.
-    if parts.scheme != "https" or parts.username is not None or "?" in url or "#" in url:
+    match = _URL.fullmatch(url)
+    if not match or _RESERVED & set(url):
         raise Refused("InvalidInput", "Invalid Open ID Connect Provider URL")
-    host, separator, port = parts.netloc.partition(":")
-    if not _HOST.fullmatch(host) or (separator and not port.isdigit()):
-        raise Refused("InvalidInput", "Invalid Open ID Connect Provider URL")
-    kept = f":{port}" if port not in ("", "443") else ""
-    return f"{host}{kept}{parts.path}"
+    port = "" if match["port"] in (None, ":443") else match["port"]
+    return f"{match['host']}{port}{match['path']}"
 
 
 def _clients(listed: Iterable[str]) -> list[str]:
