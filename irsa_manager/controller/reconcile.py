@@ -128,7 +128,7 @@ class Reconciler:
         settling = fresh or self._still_settling(irsa, now)
         after = statuses.judged(
             irsa,
-            replace(decision, bound=_really_bound(decision, outcome)),
+            replace(decision, bound=_really_bound(decision, outcome), old_roles=self._still_there(decision)),
             role,
             facts,
             self._c.keys,
@@ -164,6 +164,10 @@ class Reconciler:
             "done": "everything but the tags",
         }
         return Told("PermissionMissing", reasons.message("PermissionMissing", **values))
+
+    def _still_there(self, decision: Decision) -> tuple[ObservedRole, ...]:
+        """Of a rename's old roles those that the plan didn't get rid of."""
+        return tuple(role for role in decision.old_roles if self._roles.get(role.name) is not None)
 
     def _still_settling(self, irsa: IRSA, now: str) -> bool:
         """Whether the status says that the role is new, and that isn't long ago."""
