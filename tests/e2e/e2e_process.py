@@ -1,0 +1,134 @@
+"""The controller as a real process: started, asked, killed, and what it said."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from irsa_manager.sandbox.ports import free_ports
+from irsa_manager.sandbox.process import with_parent
+
+OPERATOR = "irsa-manager-system"
+INHERITED = ("PATH", "HOME", "LANG", "PYTHONPATH", "TMPDIR")
+DEADLINE_SECONDS = float(os.environ.get("IRSA_E2E_DEADLINE", "60"))
+POLL_SECONDS = 0.05
+
+
+class Controller:
+    """One `irsa-manager controller`; it dies with the test process.
+
+    flags: further ones, which win over those that every controller here gets; a None leaves one out. environment: of
+    the sandbox, with whatever the test wants otherwise.
+    """
+
+    def __init__(self, log: Path, environment: Mapping[str, str], flags: Mapping[str, str | None]) -> None:
+        metrics, health = free_ports(2)
+        given = {
+            "--namespace": OPERATOR,
+            "--metrics-bind-address": f"127.0.0.1:{metrics}",
+            "--health-probe-bind-address": f"127.0.0.1:{health}",
+            "--sweep-interval": "2s",
+            "--aws-calls-per-second": "200",
+            "--log-format": "json",
+            "--log-level": "debug",
+            **flags,
+        }
+        self.metrics_url = f"http://127.0.0.1:{metrics}"
+        self.health_url = f"http://127.0.0.1:{health}"
+        self.log = log
+        words = [flag if value == "" else f"{flag}={value}" for flag, value in given.items() if value is not None]
+        argv = [sys.executable, "-m", "irsa_manager", "controller", *words]
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                with_parent(argv),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**inherited, **environment},
+                start_new_session=True,
+            )
+
+    @property
+    def returncode(self) -> int | None:
+        """None while it runs."""
+        return self._process.poll()
+
+    def probe(self, path: str) -> tuple[int, str]:
+        """Status and text of the health server; (0, why) where nobody answers."""
+        return fetch(self.health_url + path)
+
+    def metric(self, name: str) -> dict[str, float]:
+        """The samples of one metric by their labels, as they are printed."""
+        status, text = fetch(f"{self.metrics_url}/metrics")
+        assert status == 200, text
+        found = {}
+        for line in text.splitlines():
+            key, _, value = line.rpartition(" ")
+            if key.partition("{")[0] == name:
+                found[key.removeprefix(name)] = float(value)
+        return found
+
+    def wait_ready(self) -> None:
+        """Wait until it says that it works."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while (answer := self.probe("/readyz"))[0] != 200:
+            assert self.returncode is None, f"the controller ended with {self.returncode}:\n{self.tail()}"
+            assert time.monotonic() < deadline, f"the controller isn't ready, /readyz: {answer}\n{self.tail()}"
+            time.sleep(POLL_SECONDS)
+
+    def wait_ended(self) -> int:
+        """Wait for its own end; the exit status."""
+        try:
+            return self._process.wait(DEADLINE_SECONDS)
+        except subprocess.TimeoutExpired as late:
+            raise AssertionError(f"the controller goes on:\n{self.tail()}") from late
+
+    def stop(self) -> int:
+        """End it politely; the exit status."""
+        self._process.terminate()
+        return self.wait_ended()
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What it has logged; a line that isn't JSON comes as {"msg": line}."""
+        found = []
+        for line in self.log.read_text("utf-8", "replace").splitlines():
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                found.append({"msg": line})
+        return [line if isinstance(line, dict) else {"msg": str(line)} for line in found]
+
+    def said(self, text: str) -> list[dict[str, Any]]:
+        """The lines whose message has that text in it."""
+        return [line for line in self.lines() if text in str(line.get("msg", ""))]
+
+    def tail(self, count: int = 25) -> str:
+        """The last lines, without the debug ones."""
+        told = [line for line in self.lines() if line.get("level") != "debug"]
+        return "\n".join(json.dumps(line)[:600] for line in told[-count:])
+
+
+def fetch(url: str) -> tuple[int, str]:
+    """Status and text of a GET; (0, why) where nobody answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except (OSError, urllib.error.URLError) as error:
+        return 0, str(error)

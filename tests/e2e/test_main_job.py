@@ -1,0 +1,164 @@
+"""mission.md's own sample: one object in, working credentials out."""
+
+from __future__ import annotations
+
+from e2e_lab import ROLE_ARN, Lab, spec, unique
+from e2e_process import OPERATOR
+
+from irsa_manager.api import names
+from irsa_manager.sandbox.running import RunningSandbox
+
+SAMPLE = {
+    "cleanup": True,
+    "serviceAccount": {"name": "irsa1-sa", "namespaces": ["kube-system", "default"]},
+    "iamRole": {"name": "irsa1-role"},
+    "iamPolicies": ["AmazonS3FullAccess"],
+}
+
+
+def test_the_sample_makes_role_trust_policy_and_serviceaccounts(lab: Lab, sandbox: RunningSandbox) -> None:
+    irsa = lab.irsa(SAMPLE, name="irsa-sample")
+    status = irsa.wait_ready()
+    arn = f"arn:aws:iam::{sandbox.account}:role/irsa1-role"
+
+    role = lab.aws.role("irsa1-role")
+    assert role is not None
+    assert role["Arn"] == arn
+    (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+    host = sandbox.issuer.removeprefix("https://")
+    mark = statement.pop("Sid")
+    assert statement == {
+        "Effect": "Allow",
+        "Principal": {"Federated": sandbox.provider_arn},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {
+            "StringEquals": {
+                f"{host}:aud": "sts.amazonaws.com",
+                f"{host}:sub": [
+                    "system:serviceaccount:default:irsa1-sa",
+                    "system:serviceaccount:kube-system:irsa1-sa",
+                ],
+            }
+        },
+    }
+    assert mark.isalnum() and mark.startswith("im1")
+    assert lab.aws.attached("irsa1-role") == {"AmazonS3FullAccess"}
+    tags = lab.aws.tags("irsa1-role")
+    assert tags[names.TAG_MARK] == mark
+    assert tags[names.TAG_OWNER] == f"{OPERATOR}/irsa-sample"
+    assert set(tags) == {names.TAG_MARK, names.TAG_OWNER, names.TAG_CLUSTER}
+
+    for namespace in ("default", "kube-system"):
+        assert lab.annotations(namespace, "irsa1-sa") == {ROLE_ARN: arn}
+        assert lab.labels(namespace, "irsa1-sa") == {names.LABEL_CREATED: "true"}
+
+    assert status["role"]["arn"] == arn
+    assert status["role"]["id"] == role["RoleId"]
+    assert status["role"]["origin"] == "Created"
+    assert status["serviceAccountCount"] == 2
+    assert [(b["namespace"], b["name"], b["origin"]) for b in status["serviceAccounts"]] == [
+        ("default", "irsa1-sa", "Created"),
+        ("kube-system", "irsa1-sa", "Created"),
+    ]
+    assert {c["type"]: c["status"] for c in status["conditions"]} == {
+        "Ready": "True",
+        "RoleReady": "True",
+        "ServiceAccountsReady": "True",
+    }
+    message = irsa.condition("Ready")["message"]
+    assert f"Role irsa1-role ({sandbox.account}) trusts 2 ServiceAccounts; 1 policy attached." in message
+    assert "discovery document" in message
+
+
+def test_events_tell_of_it_on_the_irsa_and_on_each_serviceaccount(lab: Lab) -> None:
+    role, namespace = unique("role"), lab.namespace()
+    irsa = lab.irsa(spec(role, "web", namespace, iamPolicies=["AmazonS3ReadOnlyAccess"]))
+    irsa.wait_ready()
+    irsa.wait_event("RoleCreated", role)
+    irsa.wait_event("PolicyAttached", "AmazonS3ReadOnlyAccess")
+    irsa.wait_event("ServiceAccountCreated", f"{namespace}/web")
+    found = lab.eventually(lambda: lab.events(namespace, "ServiceAccount", "web"), "the ServiceAccount has an event")
+    assert [reason for reason, _ in found] == ["ServiceAccountCreated"]
+    assert role in found[0][1]
+
+
+def test_a_token_of_a_bound_serviceaccount_is_accepted_and_others_are_refused(lab: Lab) -> None:
+    role, namespace, other = unique("role"), lab.namespace(), lab.namespace()
+    irsa = lab.irsa(spec(role, "web", namespace))
+    arn = irsa.wait_ready()["role"]["arn"]
+    lab.make_account(namespace, "stranger")
+    lab.make_account(other, "web")
+    assert lab.aws.assume(arn, lab.token(namespace, "web")) == ""
+    assert lab.aws.assume(arn, lab.token(namespace, "stranger")).startswith("AccessDenied: Not authorized")
+    assert lab.aws.assume(arn, lab.token(other, "web")).startswith("AccessDenied: Not authorized")
+    wrong = lab.aws.assume(arn, lab.token(namespace, "web", "other.example"))
+    assert wrong.startswith("InvalidIdentityToken: The web identity token provided could not be validated")
+
+
+def test_a_new_role_costs_one_write_and_one_for_each_policy_and_then_nothing(lab: Lab) -> None:
+    role, namespace = unique("role"), lab.namespace()
+    lab.aws.reset_calls()
+    policies = ["AmazonS3ReadOnlyAccess", "AmazonSQSFullAccess", "CloudWatchReadOnlyAccess"]
+    lab.irsa(spec(role, "web", namespace, iamPolicies=policies)).wait_ready()
+    assert lab.aws.writes() == {"CreateRole": 1, "AttachRolePolicy": 3}
+    lab.wait_sweeps(1)
+    lab.aws.reset_calls()
+    lab.wait_sweeps(3)
+    calls = lab.aws.calls()
+    assert lab.aws.writes() == {}
+    assert set(calls) <= {"GetAccountAuthorizationDetails", "GetOpenIDConnectProvider", "GetCallerIdentity"}
+    assert calls["GetAccountAuthorizationDetails"] <= 4
+
+
+def test_kubectl_prints_what_one_asks_for(lab: Lab) -> None:
+    role, namespace = unique("role"), lab.namespace()
+    irsa = lab.irsa(spec(role, "web", namespace))
+    irsa.wait_ready()
+    table = lab.api.get(irsa.path, headers={"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}).json()
+    columns = [(column["name"].upper(), column["priority"]) for column in table["columnDefinitions"]]
+    row = dict(zip([name for name, _ in columns], table["rows"][0]["cells"], strict=True))
+    assert [name for name, priority in columns if priority == 0] == ["NAME", "READY", "ROLE", "AGE"]
+    assert row | {"AGE": ""} == {
+        "NAME": irsa.name,
+        "READY": "True",
+        "ROLE": role,
+        "AGE": "",
+        "REASON": "IRSAReady",
+        "SERVICEACCOUNT": "web",
+        "BOUND": 1,
+    }
+
+
+def test_deleting_it_leaves_nothing_in_aws_and_in_the_cluster(lab: Lab) -> None:
+    role, namespace = unique("role"), lab.namespace()
+    irsa = lab.irsa(
+        spec(
+            role,
+            "web",
+            namespace,
+            iamPolicies=["AmazonS3ReadOnlyAccess"],
+            inlinePolicies={
+                "own": {
+                    "Version": "2012-10-17",
+                    "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
+                }
+            },
+        )
+    )
+    irsa.wait_ready()
+    irsa.delete()
+    irsa.wait_gone()
+    assert lab.aws.role(role) is None
+    assert lab.account(namespace, "web") is None
+
+
+def test_without_cleanup_everything_stays_and_goes_on_working(lab: Lab) -> None:
+    role, namespace = unique("role"), lab.namespace()
+    irsa = lab.irsa(spec(role, "web", namespace, cleanup=False, iamPolicies=["AmazonS3ReadOnlyAccess"]))
+    arn = irsa.wait_ready()["role"]["arn"]
+    token = lab.token(namespace, "web")
+    irsa.delete()
+    irsa.wait_gone()
+    assert lab.aws.attached(role) == {"AmazonS3ReadOnlyAccess"}
+    assert lab.annotations(namespace, "web") == {ROLE_ARN: arn}
+    assert lab.aws.assume(arn, token) == ""
