@@ -63,3 +63,15 @@ def web_role(iam: Any, issuer_server: Issuer) -> str:
     """The ARN of a role that the tests' issuer's usual subject may assume."""
     role = iam.create_role(RoleName="web", Path="/irsa/c1/", AssumeRolePolicyDocument=trust(), MaxSessionDuration=7200)
     return str(role["Role"]["Arn"])
+
+
+@pytest.fixture
+def assume(front: Front, issuer: Issuer, web_role: str) -> Any:
+    """AssumeRoleWithWebIdentity for that role, unless told otherwise."""
+    sts = front.client("sts")
+
+    def call(WebIdentityToken: str, **changed: Any) -> Any:  # noqa: N803
+        given = {"RoleArn": web_role, "RoleSessionName": "test", **changed}
+        return sts.assume_role_with_web_identity(WebIdentityToken=WebIdentityToken, **given)
+
+    return call

@@ -69,12 +69,17 @@ class Issuer:
 
     def __init__(self) -> None:
         self.documents: dict[str, tuple[int, bytes]] = {}
+        self.silent: set[str] = set()
+        """Paths that aren't answered until `answering` is set."""
+        self.answering = threading.Event()
         self.asked: list[tuple[str, dict[str, str]]] = []
         issuer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 issuer.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+                if self.path in issuer.silent:
+                    issuer.answering.wait(60)
                 status, body = issuer.documents.get(self.path, (404, b"{}"))
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
@@ -183,3 +188,17 @@ def trust(**condition: Any) -> str:
         "Condition": tested,
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+ROOT_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+    ],
+}
+"""Trusts the account itself."""
+
+
+def create(iam: Any, name: str, **changed: Any) -> Any:
+    """A role that trusts its account, unless told otherwise."""
+    return iam.create_role(**{"RoleName": name, "AssumeRolePolicyDocument": json.dumps(ROOT_TRUST), **changed})["Role"]

@@ -8,34 +8,9 @@ import time
 from typing import Any
 
 import pytest
-from front_issuer import AUDIENCE, ISSUER, PROVIDER, SUBJECT, Issuer, claims, key, public, sign, trust, unsigned
+from front_issuer import AUDIENCE, ISSUER, PROVIDER, SUBJECT, Issuer, claims, key, sign, trust, unsigned
 from front_process import ACCOUNT, Front, code_of
-
-NO_KEY = (
-    "Couldn't retrieve verification key from your identity provider,  "
-    "please reference AssumeRoleWithWebIdentity documentation for requirements"
-)
-NOT_A_JWT = "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
-NOT_VALIDATED = (
-    "The web identity token provided could not be validated. "
-    "See the AssumeRoleWithWebIdentity documentation for requirements."
-)
-DENIED = ("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403)
-
-
-@pytest.fixture
-def assume(front: Front, issuer: Issuer, web_role: str) -> Any:
-    sts = front.client("sts")
-
-    def call(WebIdentityToken: str, **changed: Any) -> Any:  # noqa: N803
-        given = {"RoleArn": web_role, "RoleSessionName": "test", **changed}
-        return sts.assume_role_with_web_identity(WebIdentityToken=WebIdentityToken, **given)
-
-    return call
-
-
-def invalid(text: str) -> tuple[str, str, int]:
-    return "InvalidIdentityToken", text, 400
+from front_sts import DENIED, NOT_A_JWT, NOT_VALIDATED, invalid
 
 
 def test_answer_names_provider_audience_subject_and_role_id(assume: Any, iam: Any, signing: Any) -> None:
@@ -69,14 +44,6 @@ def test_session_may_do_what_the_role_may(front: Front, assume: Any, iam: Any, s
     assert code_of(front.client("iam", session).list_roles)[0] == "AccessDenied"
     stolen = front.client("sts", (given["AccessKeyId"], given["SecretAccessKey"]))
     assert code_of(stolen.get_caller_identity)[::2] == ("InvalidClientTokenId", 403)
-
-
-@pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"])
-def test_algorithms(assume: Any, issuer: Issuer, algorithm: str) -> None:
-    made = key(algorithm, "other")
-    # The JWK's own alg is ignored.
-    issuer.publish([public(made, alg="RS256")])
-    assert assume(sign(made, claims(), algorithm))["Audience"] == AUDIENCE
 
 
 @pytest.mark.parametrize("algorithm", ["PS256", "HS256", "none", "EdDSA", "ES256K", "rs256"])
@@ -125,111 +92,6 @@ def test_issuer_must_be_a_provider_of_the_account(assume: Any, signing: Any, iss
 def test_provider_of_another_account_does_not_count(assume: Any, signing: Any) -> None:
     told = code_of(assume, WebIdentityToken=sign(signing, claims()), RoleArn="arn:aws:iam::999999999999:role/web")
     assert told == invalid(f"No OpenIDConnect provider found in your account for {ISSUER}")
-
-
-def test_keys_are_fetched_at_each_call_anonymously(assume: Any, issuer: Issuer, signing: Any) -> None:
-    token = sign(signing, claims())
-    assert assume(token)
-    issuer.publish([public(key("RS256", "two"))])
-    assert code_of(assume, WebIdentityToken=token) == invalid(NO_KEY)
-    issuer.publish([public(signing)])
-    issuer.asked.clear()
-    assert assume(token)
-    assert [path for path, _ in issuer.asked] == ["/.well-known/openid-configuration", "/keys"]
-    assert not {"authorization", "cookie"} & {name for _, headers in issuer.asked for name in headers}
-
-
-def _certificate_of_another_key() -> list[str]:
-    import ssl
-
-    from front_issuer import _certificate
-
-    pem = _certificate()[0]
-    return [base64.b64encode(ssl.PEM_cert_to_DER_cert(pem)).decode()]
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"kid": "another"},
-        {"kid": None},
-        {"use": "enc"},
-        {"key_ops": ["verify"]},
-        {"n": None, "e": None, "x5c": ["MIIB"]},
-        {"x5c": _certificate_of_another_key()},
-        {"kty": "EC"},
-        {"n": "AA"},
-    ],
-    ids="-".join,
-)
-def test_unusable_keys(assume: Any, issuer: Issuer, signing: Any, change: dict[str, Any]) -> None:
-    issuer.publish([public(signing, **change)])
-    assert code_of(assume, WebIdentityToken=sign(signing, claims())) == invalid(NO_KEY)
-
-
-def test_token_without_kid_needs_a_single_key(assume: Any, issuer: Issuer, signing: Any) -> None:
-    token = sign(signing, claims(), kid=None)
-    assert assume(token)
-    issuer.publish([public(signing), public(key("RS256", "two"))])
-    assert code_of(assume, WebIdentityToken=token) == invalid(NO_KEY)
-    issuer.publish([public(signing), public(key("RS256", None))])
-    assert assume(token)
-
-
-def test_later_key_of_a_kid_replaces_the_earlier(assume: Any, issuer: Issuer, signing: Any) -> None:
-    other = key("RS256", "one")
-    token = sign(signing, claims())
-    issuer.publish([public(other), public(signing)])
-    assert assume(token)
-    issuer.publish([public(signing), public(other)])
-    assert code_of(assume, WebIdentityToken=token) == invalid(NOT_VALIDATED)
-
-
-def test_hundred_keys_of_a_type(assume: Any, issuer: Issuer, signing: Any) -> None:
-    filler = [public(signing, kid=f"k{number}") for number in range(99)]
-    elliptic = key("ES256", "elliptic")
-    issuer.publish([*filler, public(signing), public(elliptic)])
-    assert assume(sign(signing, claims()))
-    issuer.publish([*filler, public(signing), public(signing, kid="k99"), public(elliptic)])
-    assert code_of(assume, WebIdentityToken=sign(signing, claims())) == invalid(NO_KEY)
-    assert assume(sign(elliptic, claims(), "ES256"))
-
-
-@pytest.mark.parametrize(
-    ("path", "answer"),
-    [
-        ("/keys", (404, b"")),
-        ("/keys", (200, b"no json")),
-        ("/keys", (200, b"[]")),
-        ("/keys", (302, b"/elsewhere")),
-        ("/.well-known/openid-configuration", (500, b"")),
-        ("/.well-known/openid-configuration", (200, b'{"issuer": "https://other", "jwks_uri": "x"}')),
-        ("/.well-known/openid-configuration", (200, json.dumps({"issuer": ISSUER}).encode())),
-        (
-            "/.well-known/openid-configuration",
-            (200, json.dumps({"issuer": ISSUER, "jwks_uri": "https://unreachable.example.test/keys"}).encode()),
-        ),
-    ],
-)
-def test_documents_that_cannot_be_had(
-    assume: Any, issuer: Issuer, signing: Any, path: str, answer: tuple[int, bytes]
-) -> None:
-    issuer.documents[path] = answer
-    assert code_of(assume, WebIdentityToken=sign(signing, claims())) == invalid(NO_KEY)
-
-
-def test_unreachable_issuer(front: Front, iam: Any, assume: Any, signing: Any) -> None:
-    iam.create_open_id_connect_provider(Url="https://private.example.test", ClientIDList=[AUDIENCE])
-    token = sign(signing, claims(iss="https://private.example.test"))
-    assert code_of(assume, WebIdentityToken=token) == invalid(NO_KEY)
-
-
-def test_issuer_of_an_unknown_ca(front: Front, iam: Any, assume: Any, issuer: Issuer, signing: Any) -> None:
-    name = "https://badca.example.test"
-    assert front.sandbox("PUT", "issuers", {"issuer": name, "url": issuer.url})[0] == 200
-    iam.create_open_id_connect_provider(Url=name, ClientIDList=[AUDIENCE])
-    issuer.publish([public(signing)], {"issuer": name, "jwks_uri": f"{name}/keys"})
-    assert code_of(assume, WebIdentityToken=sign(signing, claims(iss=name))) == invalid(NO_KEY)
 
 
 def test_signature(assume: Any, signing: Any) -> None:
@@ -388,3 +250,31 @@ def test_provider_deleted_and_made_again(front: Front, iam: Any, assume: Any, si
         iam.create_open_id_connect_provider(Url=ISSUER, ClientIDList=[AUDIENCE, "second"])
     assert told == invalid(f"No OpenIDConnect provider found in your account for {ISSUER}")
     assert assume(token)
+
+
+def test_session_policy_narrows(front: Front, assume: Any, iam: Any, signing: Any, name: str) -> None:
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust())["Role"]["Arn"]
+    iam.attach_role_policy(RoleName=name, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    narrow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iam:ListRoles", "Resource": "*"}]}
+    token = sign(signing, claims())
+    given = assume(token, RoleArn=role, Policy=json.dumps(narrow))["Credentials"]
+    session = front.client("iam", (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]))
+    assert session.list_roles(MaxItems=1)["Roles"]
+    assert code_of(session.list_users)[0] == "AccessDenied"
+    assert code_of(assume, WebIdentityToken=token, Policy="{")[0] == "MalformedPolicyDocument"
+    assert code_of(assume, WebIdentityToken=token, Policy=" " * 2049)[0] == "PackedPolicyTooLarge"
+
+
+def test_chained_sessions_last_an_hour_at_most(front: Front, assume: Any, iam: Any, signing: Any, name: str) -> None:
+    first = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust())["Role"]["Arn"]
+    iam.attach_role_policy(RoleName=name, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    statement = {"Effect": "Allow", "Principal": {"AWS": first}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    target = iam.create_role(RoleName=f"{name}-2", AssumeRolePolicyDocument=document, MaxSessionDuration=43200)
+    given = assume(sign(signing, claims()), RoleArn=first)["Credentials"]
+    sts = front.client("sts", (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]))
+    chain = {"RoleArn": target["Role"]["Arn"], "RoleSessionName": "chain"}
+    code, text, _ = code_of(sts.assume_role, **chain, DurationSeconds=3601)
+    assert code == "ValidationError"
+    assert "role chaining" in text
+    assert sts.assume_role(**chain, DurationSeconds=3600)["AssumedRoleUser"]["Arn"].endswith(f"{name}-2/chain")
