@@ -167,7 +167,7 @@ def happened(
 
     account: the AWS account. role_id: of a role that was created. desired_trust: None for a deletion.
     """
-    thing = _drifted(irsa, action, desired_trust)
+    thing = _drifted(irsa, action, role_id, desired_trust)
     if thing:
         return Happening(
             "DriftRepaired",
@@ -233,7 +233,7 @@ def _attribute(action: AwsAction) -> str:
     return "attributes"
 
 
-def _drifted(irsa: IRSA, action: AwsAction | KubeAction, desired_trust: object) -> str:
+def _drifted(irsa: IRSA, action: AwsAction | KubeAction, role_id: str, desired_trust: object) -> str:
     """What somebody else had changed, if this action puts something back: the spec is the one that was in force."""
     status = irsa.status
     ready = status.condition("Ready")
@@ -242,7 +242,8 @@ def _drifted(irsa: IRSA, action: AwsAction | KubeAction, desired_trust: object) 
     role = f"role {status.role.name}"
     match action:
         case do.CreateRole() if status.role.id and status.role.name == action.role:
-            return f"{role[0].upper()}{role[1:]} (its id was {status.role.id}; grants that name the old one are dead)"
+            ids = f"its id was {status.role.id} and is {role_id} now; grants that name the old one are dead"
+            return f"{role[0].upper()}{role[1:]} ({ids})"
         case do.UpdateTrust(trust=trust) if status.role.trust_policy_sha256 == sha256(trust):
             return f"The trust policy of {role}"
         case do.AttachPolicy(policy_arn=policy) if policy in status.role.attached_policies:
