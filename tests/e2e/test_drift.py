@@ -1,0 +1,211 @@
+"""What somebody changes in AWS is put back by the next sweep, but for what incident response does.
+
+The manager distrusts reads of a role for half a minute after it wrote it, since IAM shows writes late. The roles here
+are made first and the controller is started anew, so that it has written none of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import pytest
+from e2e_aws import Account
+from e2e_controllers import Controllers, clear
+from e2e_lab import Irsa, Lab, spec, unique
+
+from irsa_manager.api import names
+
+pytestmark = pytest.mark.xdist_group("drift")
+
+READ = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
+FOREIGN = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Sid": "Mine", "Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
+CASES = 12
+
+
+@dataclass
+class Case:
+    """One object, settled."""
+
+    lab: Lab
+    irsa: Irsa
+    role: str
+    namespace: str
+
+    @property
+    def iam(self) -> Any:
+        return self.lab.aws.iam
+
+    def repaired(self, part: str) -> None:
+        """Wait for the event, and see that the object is Ready all the while."""
+        self.irsa.wait_event("DriftRepaired", part)
+        assert self.irsa.condition("Ready")["status"] == "True"
+
+
+@pytest.fixture(scope="module")
+def settled(controllers: Controllers, e2e_api: httpx2.Client, account: Account) -> Iterator[list[Case]]:
+    """Objects whose roles the running controller didn't write itself."""
+    lab = Lab(e2e_api, account, lambda: controllers.current)
+    controllers.ensure_usual()
+    namespace = lab.namespace()
+    boundary = unique("boundary")
+    account.policy(boundary)
+    cases = []
+    for number in range(CASES):
+        role = unique("drift")
+        body = spec(
+            role,
+            f"web-{number}",
+            namespace,
+            iamPolicies=["AmazonS3ReadOnlyAccess"],
+            inlinePolicies={"own": READ},
+            iamRole={
+                "tags": {"team": "a"},
+                "permissionsBoundary": f"customer/{boundary}",
+                "description": "as it should be",
+                "maxSessionDurationSeconds": 7200,
+            },
+        )
+        cases.append(Case(lab, lab.irsa(body), role, namespace))
+    for case in cases:
+        case.irsa.wait_ready()
+    controllers.stop_usual()
+    controllers.ensure_usual()
+    yield cases
+    account.faults()
+    controllers.ensure_usual()
+    clear(lab)
+
+
+@pytest.fixture
+def case(settled: list[Case]) -> Case:
+    """One that no other test has touched."""
+    return settled.pop()
+
+
+@pytest.fixture(autouse=True)
+def usual(controllers: Controllers) -> None:
+    controllers.ensure_usual()
+    assert not controllers.others
+
+
+@pytest.fixture(scope="module", autouse=True)
+def keep(settled: list[Case]) -> None:
+    """Made before the first test."""
+
+
+def test_a_trust_changed_by_hand_with_its_mark_is_put_back(case: Case) -> None:
+    before = case.lab.aws.trust(case.role)
+    case.iam.update_assume_role_policy(RoleName=case.role, PolicyDocument=json.dumps(FOREIGN))
+    case.lab.eventually(lambda: case.lab.aws.trust(case.role) == before, "the trust is put back")
+    case.repaired(f"trust policy of role {case.role}")
+
+
+def test_a_role_stripped_of_both_marks_is_known_by_its_signed_id(case: Case) -> None:
+    before = case.lab.aws.trust(case.role)
+    own = [names.TAG_MARK, names.TAG_OWNER, names.TAG_CLUSTER]
+    case.iam.untag_role(RoleName=case.role, TagKeys=own)
+    case.iam.update_assume_role_policy(RoleName=case.role, PolicyDocument=json.dumps(FOREIGN))
+    case.lab.eventually(lambda: case.lab.aws.trust(case.role) == before, "the trust is put back")
+    case.lab.eventually(lambda: set(own) <= set(case.lab.aws.tags(case.role)), "the tags are put back")
+
+
+def test_a_detached_policy_is_attached_again(case: Case) -> None:
+    arn = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+    case.iam.detach_role_policy(RoleName=case.role, PolicyArn=arn)
+    case.repaired("AmazonS3ReadOnlyAccess")
+    assert case.lab.aws.attached(case.role) == {"AmazonS3ReadOnlyAccess"}
+
+
+def test_a_foreign_policy_is_detached_but_not_what_incident_response_attaches(case: Case) -> None:
+    for name in ("AdministratorAccess", "AWSDenyAll"):
+        case.iam.attach_role_policy(RoleName=case.role, PolicyArn=f"arn:aws:iam::aws:policy/{name}")
+    case.repaired("AdministratorAccess")
+    case.lab.wait_sweeps()
+    assert case.lab.aws.attached(case.role) == {"AmazonS3ReadOnlyAccess", "AWSDenyAll"}
+
+
+def test_a_changed_inline_policy_is_put_back(case: Case) -> None:
+    changed = {**READ, "Statement": [{**READ["Statement"][0], "Action": "s3:*"}]}  # type: ignore[dict-item]
+    case.iam.put_role_policy(RoleName=case.role, PolicyName="own", PolicyDocument=json.dumps(changed))
+    case.repaired("Inline policy own")
+    assert case.lab.aws.inline(case.role) == {"own": READ}
+
+
+def test_a_deleted_inline_policy_is_put_back(case: Case) -> None:
+    case.iam.delete_role_policy(RoleName=case.role, PolicyName="own")
+    case.repaired("Inline policy own")
+    assert case.lab.aws.inline(case.role) == {"own": READ}
+
+
+def test_a_foreign_inline_policy_is_kept_and_reported(case: Case) -> None:
+    revoke = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
+    case.iam.put_role_policy(RoleName=case.role, PolicyName="AWSRevokeOlderSessions", PolicyDocument=json.dumps(revoke))
+    case.lab.eventually(
+        lambda: case.irsa.status["role"].get("foreignInlinePolicies") == ["AWSRevokeOlderSessions"], "it is reported"
+    )
+    case.lab.wait_sweeps()
+    assert set(case.lab.aws.inline(case.role)) == {"own", "AWSRevokeOlderSessions"}
+    case.iam.delete_role_policy(RoleName=case.role, PolicyName="AWSRevokeOlderSessions")
+    case.lab.eventually(lambda: not case.irsa.status["role"].get("foreignInlinePolicies"), "it isn't reported any more")
+
+
+def test_changed_tags_are_put_back_and_other_peoples_stay(case: Case) -> None:
+    case.iam.tag_role(RoleName=case.role, Tags=[{"Key": "team", "Value": "b"}, {"Key": "theirs", "Value": "x"}])
+    case.iam.untag_role(RoleName=case.role, TagKeys=[names.TAG_OWNER])
+    case.repaired("tags differed")
+    tags = case.lab.aws.tags(case.role)
+    assert (tags["team"], tags["theirs"], tags[names.TAG_OWNER]) == ("a", "x", case.irsa.key)
+
+
+def test_a_removed_boundary_is_put_back(case: Case) -> None:
+    before = case.lab.aws.role(case.role)
+    case.iam.delete_role_permissions_boundary(RoleName=case.role)
+    case.repaired("permissions boundary")
+    after = case.lab.aws.role(case.role)
+    assert before is not None
+    assert after is not None
+    assert after["PermissionsBoundary"] == before["PermissionsBoundary"]
+
+
+def test_description_and_session_duration_are_put_back(case: Case) -> None:
+    case.iam.update_role(RoleName=case.role, Description="mine", MaxSessionDuration=3600)
+    case.repaired("description and session duration differed")
+    after = case.lab.aws.role(case.role)
+    assert after is not None
+    assert (after["Description"], after["MaxSessionDuration"]) == ("as it should be", 7200)
+
+
+def test_a_role_deleted_by_hand_is_made_again_and_the_event_tells_old_and_new_id(case: Case) -> None:
+    old = case.irsa.status["role"]["id"]
+    case.iam.delete_role_policy(RoleName=case.role, PolicyName="own")
+    case.iam.detach_role_policy(RoleName=case.role, PolicyArn="arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
+    case.iam.delete_role(RoleName=case.role)
+    message = case.irsa.wait_event("DriftRepaired", old)
+    made = case.lab.eventually(lambda: case.lab.aws.role(case.role), "the role is there again")
+    assert made["RoleId"] != old
+    assert made["RoleId"] in message
+    case.lab.eventually(lambda: case.irsa.status["role"]["id"] == made["RoleId"], "the status names the new one")
+    case.irsa.wait_ready()
+    assert case.lab.aws.attached(case.role) == {"AmazonS3ReadOnlyAccess"}
+    assert case.lab.aws.inline(case.role) == {"own": READ}
+    arn = case.irsa.status["role"]["arn"]
+    account = case.irsa.status["serviceAccounts"][0]["name"]
+    assert case.lab.aws.assume(arn, case.lab.token(case.namespace, account)) == ""
+
+
+def test_drift_that_is_repaired_is_counted(case: Case) -> None:
+    before = sum(case.lab.controller.metric("irsa_manager_drift_repaired_total").values())
+    case.iam.detach_role_policy(RoleName=case.role, PolicyArn="arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
+    case.repaired("AmazonS3ReadOnlyAccess")
+    case.lab.eventually(
+        lambda: sum(case.lab.controller.metric("irsa_manager_drift_repaired_total").values()) > before, "it is counted"
+    )
