@@ -28,7 +28,7 @@ from irsa_manager.api.errors import (
     AwsUnavailable,
 )
 from irsa_manager.aws.credentials import ReloadableCredentials
-from irsa_manager.aws.errors import FROM_BOTOCORE, classify
+from irsa_manager.aws.errors import FROM_BOTOCORE, classify, not_of_aws
 from irsa_manager.aws.pacing import Pacer, Priority
 
 CALL_TIMEOUT: Final = 4.5
@@ -155,6 +155,9 @@ class Aws:
                 answer: dict[str, Any] = await getattr(client, xform_name(operation))(**params)
         except FROM_BOTOCORE as error:
             raise classify(error, operation) from error
+        if not answer.get("ResponseMetadata", {}).get("RequestId"):
+            # Every answer of AWS has one. Where an operation returns nothing, botocore takes any page for a success.
+            raise not_of_aws(operation)
         return answer
 
     def _learn(self, error: AwsError) -> None:

@@ -87,8 +87,9 @@ CREDENTIAL_ERRORS: Final = (
 
 SWITCH_OPERATIONS: Final = frozenset({"AssumeRole", "AssumeRoleWithWebIdentity"})
 
-FROM_BOTOCORE: Final = (BotoCoreError, ClientError, ResponseParserError, TimeoutError, OSError)
-"""What a call through aiobotocore can raise besides a cancellation. aiohttp's own errors are wrapped by it."""
+FROM_BOTOCORE: Final = (BotoCoreError, ClientError, ResponseParserError, LookupError, TimeoutError, OSError)
+"""What a call through aiobotocore can raise besides a cancellation. aiohttp's own errors are wrapped by it;
+LookupError is how its parser fails on XML that isn't the answer (a proxy's page)."""
 
 _DENIED: Final = re.compile(
     r"^(?:User: (?P<principal>\S+) )?is not authorized to perform: (?P<action>[\w-]+:[\w*-]+)"
@@ -148,8 +149,8 @@ def classify(exc: BaseException, operation: str) -> AwsError:
         return _credentials(operation, type(exc).__name__, _one_line(str(exc)))
     if isinstance(exc, TimeoutError):
         return _unavailable(operation, "Timeout", "no answer in time")
-    if isinstance(exc, ResponseParserError):
-        return _unavailable(operation, "ResponseParserError", "the answer is not AWS's (a proxy's page?)")
+    if isinstance(exc, (ResponseParserError, LookupError)):
+        return not_of_aws(operation)
     if isinstance(exc, (ConnectionError, HTTPClientError, OSError)):
         return _unavailable(operation, type(exc).__name__, _one_line(str(exc)))
     return AwsRefused(
@@ -274,6 +275,11 @@ def _unavailable(operation: str, code: str, text: str, request_id: str = "") -> 
         hint="It is tried again by itself.",
         request_id=request_id,
     )
+
+
+def not_of_aws(operation: str) -> AwsUnavailable:
+    """The error for an answer that something else than AWS gave, such as a proxy that wants a login."""
+    return _unavailable(operation, "", "the answer is not AWS's; is there a proxy, or a wrong AWS_ENDPOINT_URL?")
 
 
 def _about_policy(operation: str, text: str) -> bool:

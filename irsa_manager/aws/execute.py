@@ -58,6 +58,8 @@ async def execute(
     tags_allowed: False leaves the tags of a CreateRole out, for an account where iam:TagRole is known to be missing.
     Raises AwsError; after AwsUnavailable it isn't known whether the action took effect.
     """
+    if not isinstance(action, AwsAction):
+        raise TypeError(f"{type(action).__name__} is no action on AWS")
     role = action.role
     match action:
         case CreateRole():
@@ -98,7 +100,7 @@ async def execute(
         case DeleteRole():
             return await _take_away(aws, "DeleteRole", priority, RoleName=role)
         case _:
-            raise TypeError(f"{type(action).__name__} is no action on AWS")
+            raise TypeError(f"nothing is known about how to do {type(action).__name__}")
     return DONE
 
 

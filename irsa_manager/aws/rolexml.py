@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any, Final
-from xml.parsers import expat  # nosec: DTDs, the only way to entities, are refused below
+from xml.parsers import expat  # document types, the only way to entities, are refused below
 from xml.sax.saxutils import escape
 
 from msgspec import Struct

@@ -15,7 +15,6 @@ from front_issuer import AUDIENCE, ISSUER, SUBJECT, claims, key, public, running
 from front_process import ACCOUNT, Front
 
 from irsa_manager.api.errors import AwsCredentials, AwsDenied, AwsUnavailable
-from irsa_manager.aws.calls import Aws
 from irsa_manager.aws.credentials import AwsSettings
 from irsa_manager.aws.execute import execute
 from irsa_manager.aws.pacing import Pacer
@@ -177,7 +176,16 @@ async def test_a_rotated_credentials_file_is_noticed_without_a_restart(
         assert (await mine.identity()).account == ACCOUNT
 
 
-async def test_who_we_are_is_asked_again_after_credentials_failed(aws: Aws, aws_front: Front) -> None:
-    await aws.identity()
-    await aws.identity()
-    assert calls(aws_front)["GetCallerIdentity"] == 1
+async def test_who_we_are_is_asked_again_after_credentials_failed(aws_front: Front, role: str) -> None:
+    name, keys = base_user(aws_front, role)
+    async with open_aws(settings_for(aws_front, keys), pacer=Pacer(500)) as mine:
+        assert (await mine.identity()).arn == name
+        user = name.rpartition("/")[2]
+        aws_front.client("iam").update_access_key(UserName=user, AccessKeyId=keys[0], Status="Inactive")
+        assert (await mine.identity()).arn == name
+        with pytest.raises(AwsCredentials):
+            await mine.call("GetAccountSummary")
+        with pytest.raises(AwsCredentials):
+            await mine.identity()
+        aws_front.client("iam").update_access_key(UserName=user, AccessKeyId=keys[0], Status="Active")
+        assert (await mine.identity()).arn == name

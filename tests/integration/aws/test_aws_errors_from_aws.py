@@ -7,7 +7,6 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
-from aws_access import settings_for
 from aws_actions import INLINE, S3, SQS, create, trust_of
 from front_process import Front
 
@@ -111,13 +110,3 @@ async def test_an_endpoint_that_is_no_url_is_said_at_once() -> None:
         async with open_aws(settings):
             raise AssertionError("it opened")
     assert "not a url" in caught.value.message
-
-
-async def test_an_endpoint_that_is_not_aws_is_unavailable(aws_front: Front) -> None:
-    settings = settings_for(aws_front, aws_front.root)
-    async with open_aws(
-        AwsSettings(region="us-east-1", endpoint_url=f"{aws_front.url}/_sandbox/health?", keys=settings.keys)
-    ) as mine:
-        with pytest.raises(AwsError) as caught:
-            await mine.identity()
-    assert caught.value.code in {"AWSUnavailable", "IRSAFailedRoleUpdate"}
