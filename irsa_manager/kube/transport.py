@@ -10,6 +10,7 @@ import ipaddress
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from lightkube.core.exceptions import ConfigError
 
 from irsa_manager import __version__
 from irsa_manager.kube.errors import KubeUnavailable, parse_status, refused, unavailable
+from irsa_manager.kube.exec_credential import ExecCredentialAuth
 
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 30.0
@@ -44,6 +46,10 @@ class Transport:
                 trust_env=not _is_loopback(self.server),
             ),
         )
+        user = config.user
+        if user and user.exec and not (user.token or user.token_file):
+            directory = config.fname.parent if config.fname else Path()
+            self._client.auth = ExecCredentialAuth(user.exec, directory)
         self._client.headers["User-Agent"] = f"irsa-manager/{__version__}"
 
     async def close(self) -> None:
