@@ -20,7 +20,7 @@ from irsa_manager.plan.planner import Decision
 from irsa_manager.sandbox import running
 from irsa_manager.sandbox.demo.play import Played
 from irsa_manager.sandbox.demo.steps import Result, Step
-from irsa_manager.sandbox.running import RunningSandbox
+from irsa_manager.sandbox.running import Sandbox
 
 TALL, MEDIUM = 44, 30
 """Rows from which plan and answers are shown in full, and from which the answers are."""
@@ -49,7 +49,7 @@ class Lines:
         """Say it."""
         self._print(text.part_line(part))
 
-    def staged(self, sandbox: RunningSandbox, seconds: float) -> None:
+    def staged(self, sandbox: Sandbox, seconds: float) -> None:
         """The region is part of the plan's first line."""
         self._region = sandbox.region
         self._print(f"ok  {'controller':<20}  {'the real program, its own process':<48}  {seconds:4.1f} s in all")
@@ -89,7 +89,7 @@ class Screen:
         self._live = Live(self, console=console, refresh_per_second=REFRESHES, vertical_overflow="crop")
         self._started = time.monotonic()
         self._parts: list[running.Step] = []
-        self._stage: tuple[RunningSandbox, float] | None = None
+        self._stage: tuple[Sandbox, float] | None = None
         self._plan: tuple[str, Decision] | None = None
         self._current: tuple[Step, float] | None = None
         self._results: dict[int, Result] = {}
@@ -109,7 +109,7 @@ class Screen:
         """One more word in the first line."""
         self._parts.append(part)
 
-    def staged(self, sandbox: RunningSandbox, seconds: float) -> None:
+    def staged(self, sandbox: Sandbox, seconds: float) -> None:
         """The first line is whole."""
         self._stage = (sandbox, seconds)
 
@@ -223,6 +223,6 @@ def screen_for(stream: TextIO, steps: Sequence[Step], environ: Mapping[str, str]
 
     NO_COLOR (https://no-color.org) takes the colours away and leaves the screen, as Rich does.
     """
-    if stream.isatty() and environ.get("TERM", "dumb") not in {"dumb", "unknown"}:
+    if stream.isatty() and (environ.get("TERM") or "dumb") not in {"dumb", "unknown"}:
         return Screen(Console(file=stream, highlight=False, markup=False), steps)
     return Lines(stream)

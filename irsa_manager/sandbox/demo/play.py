@@ -30,7 +30,7 @@ from irsa_manager.sandbox.demo.steps import Answer, Result, Step
 from irsa_manager.sandbox.directory import default_directory
 from irsa_manager.sandbox.files import private_directory
 from irsa_manager.sandbox.process import Child
-from irsa_manager.sandbox.running import RunningSandbox, running_sandbox
+from irsa_manager.sandbox.running import Sandbox, running_sandbox
 from irsa_manager.trust.document import subject
 
 WAIT_SECONDS: Final = 60.0
@@ -47,7 +47,7 @@ class Watching(Protocol):
     def part(self, part: running.Step) -> None:
         """A part of the sandbox is ready."""
 
-    def staged(self, sandbox: RunningSandbox, seconds: float) -> None:
+    def staged(self, sandbox: Sandbox, seconds: float) -> None:
         """Cluster, AWS and controller run, after that many seconds."""
 
     def planned(self, facts: ClusterFacts, owner: str, decision: Decision) -> None:
@@ -111,7 +111,7 @@ def _last_lines(controller: Child) -> list[str]:
     return operator.last_lines(controller.last_lines(LAST_LINES), LAST_LINES)
 
 
-def keep_logs(sandbox: RunningSandbox) -> Path:
+def keep_logs(sandbox: Sandbox) -> Path:
     """Copy the components' logs (0600, in a directory 0700) over those of the last run that failed."""
     kept = default_directory(os.environ).with_name("demo-logs")
     if kept.exists():
@@ -124,7 +124,7 @@ def keep_logs(sandbox: RunningSandbox) -> Path:
 class Stage:
     """A cluster with the sample's bystanders, and an account with a bucket, a queue and a stranger's issuer."""
 
-    def __init__(self, sandbox: RunningSandbox, kube: Kube, cloud: Cloud) -> None:
+    def __init__(self, sandbox: Sandbox, kube: Kube, cloud: Cloud) -> None:
         self._sandbox = sandbox
         self._kube = kube
         self._cloud = cloud
