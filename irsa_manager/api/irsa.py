@@ -122,13 +122,14 @@ class Record(Struct, omit_defaults=True, frozen=True):
 class BoundServiceAccount(Struct, omit_defaults=True, frozen=True, order=True):
     """A ServiceAccount bound to the role. origin: Created (by this manager) or Found.
 
-    annotations: those that were set on it, so that they can be taken away again.
+    annotations, labels: the keys that were set on it beside the role's ARN, so that they can be taken away again.
     """
 
     namespace: str = ""
     name: str = ""
     origin: str = ""
     annotations: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 class IRSAStatus(Struct, rename="camel", omit_defaults=True, frozen=True):

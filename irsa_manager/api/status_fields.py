@@ -82,6 +82,9 @@ IRSA: Final[dict[str, Field]] = {
     "status.serviceAccounts[].annotations": Field(
         description="Keys of the annotations that were set on it, so that they can be taken away again."
     ),
+    "status.serviceAccounts[].labels": Field(
+        description="Keys of the labels that were set on it, so that they can be taken away again."
+    ),
     "status.serviceAccountCount": Field(description="How many they are.", schema=_INT32),
     "status.lastSyncTime": Field(
         description="When something was last written or found different. Not a heartbeat.", schema=_TIME

@@ -51,22 +51,22 @@ def bind(
 def _correct(
     wanted: DesiredServiceAccount, there: ObservedServiceAccount, before: BoundServiceAccount | None
 ) -> list[KubeAction]:
-    annotations: dict[str, str | None] = {}
-    labels: dict[str, str | None] = {}
-    target = dict(wanted.annotations)
+    target, labels = dict(wanted.annotations), dict[str, str | None]()
+    set_before = set(before.annotations) if before else set()
     if there.made:
         target = {**wanted.extra_annotations, **target}
         labels.update({k: v for k, v in wanted.extra_labels.items() if there.labels.get(k) != v})
-    annotations.update({k: v for k, v in target.items() if there.annotations.get(k) != v})
+        ours = set(before.labels) if before else set()
+        labels.update({k: None for k in sorted(ours - wanted.extra_labels.keys()) if k in there.labels})
     # An annotation of the same name that a found ServiceAccount had before stays: it isn't ours.
-    ours = set(before.annotations) if before else set()
-    removable = _OPTIONAL if there.made else tuple(a for a in _OPTIONAL if a in ours)
-    annotations.update({a: None for a in removable if a in there.annotations and a not in target})
+    removable = set_before | set(_OPTIONAL) if there.made else set_before & set(_OPTIONAL)
+    annotations: dict[str, str | None] = {k: v for k, v in target.items() if there.annotations.get(k) != v}
+    annotations.update({k: None for k in sorted(removable) if k in there.annotations and k not in target})
     if not annotations and not labels:
         return []
     parts = [f"{k} {'missing' if k not in there.annotations else 'differed'}" for k, v in annotations.items() if v]
     parts += [f"{k} not in the spec" for k, v in annotations.items() if v is None]
-    parts += [f"label {k} differed" for k in labels]
+    parts += [f"label {k} differed" if v else f"label {k} not in the spec" for k, v in labels.items()]
     return [
         PatchServiceAccount(
             namespace=there.namespace,
@@ -103,7 +103,8 @@ def release(
                 )
             )
             continue
-        ours = {names.ANNOTATION_ROLE_ARN, *(before[key].annotations if key in before else ())}
+        set_before = set(before[key].annotations) if key in before else set()
+        ours = {names.ANNOTATION_ROLE_ARN} | (set_before & set(_OPTIONAL))
         actions.append(
             PatchServiceAccount(
                 namespace=there.namespace,
@@ -116,6 +117,9 @@ def release(
     return actions
 
 
-def optional_annotations(desired: DesiredServiceAccount) -> tuple[str, ...]:
-    """The annotations beyond the role's ARN that we set on it: what the status remembers."""
-    return tuple(a for a in _OPTIONAL if a in desired.annotations)
+def remembered(desired: DesiredServiceAccount, *, made: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The keys of annotations and labels that we set on it beside the role's ARN: what the status remembers."""
+    annotations = [a for a in _OPTIONAL if a in desired.annotations]
+    if not made:
+        return tuple(annotations), ()
+    return tuple([*annotations, *sorted(desired.extra_annotations)]), tuple(sorted(desired.extra_labels))

@@ -180,9 +180,10 @@ def _bound(desired: Desired, situation: Situation) -> tuple[BoundServiceAccount,
         there = situation.service_accounts.get(account.key)
         if account.key in situation.holders or (there is not None and there.deleting):
             continue
-        origin = "Created" if there is None or there.made else "Found"
-        annotations = () if origin == "Created" else diff_accounts.optional_annotations(account)
-        bound.append(BoundServiceAccount(account.namespace, account.name, origin, annotations))
+        made = there is None or there.made
+        annotations, labels = diff_accounts.remembered(account, made=made)
+        origin = "Created" if made else "Found"
+        bound.append(BoundServiceAccount(account.namespace, account.name, origin, annotations, labels))
     return tuple(bound)
 
 
