@@ -42,7 +42,7 @@ def build(config: FrontConfig) -> Server:
     authorization = Authorization(emulator)
     store = Store(emulator)
     BucketPolicies(emulator, store)
-    emulator.handle("iam", IamService(store, quotas, authorization, consistency).handle)
+    emulator.handle("iam", IamService(emulator, store, quotas, authorization, consistency).handle)
     emulator.handle("sts", StsService(emulator, consistency).handle)
     server = Server(emulator, issuers, admin, calls, faults, consistency)
     server.guards.append(BucketOwner(emulator))

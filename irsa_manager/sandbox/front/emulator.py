@@ -32,7 +32,8 @@ _NEEDED: Final[Mapping[str, str]] = {
     "ministack.core.iam_evaluator": (
         "is_root_access_key find_iam_access_key_account resolve_credential _SESSION_TOKEN_NOT_CHECKED "
         "_unknown_access_key _validate_session_token ResolvedCredential enforce evaluate AuthError EvalContext "
-        "evaluate_trust_policy resolve_caller_identity pin_request_origin pin_signed_request"
+        "evaluate_trust_policy resolve_caller_identity _gather_role_policies _gather_user_policies "
+        "_permissions_boundary _action_matches _resolve_condition_key pin_request_origin pin_signed_request"
     ),
     "ministack.core.iam_actions": ("request_tag_context extract_resource_arn access_denied_response"),
     "ministack.core.responses": ("set_request_account_id set_request_region get_account_id request_scope"),

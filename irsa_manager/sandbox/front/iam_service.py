@@ -10,10 +10,12 @@ from irsa_manager.sandbox.front.account import Account
 from irsa_manager.sandbox.front.answers import Answer, Refused, failure
 from irsa_manager.sandbox.front.authorization import Authorization
 from irsa_manager.sandbox.front.consistency import Consistency
+from irsa_manager.sandbox.front.emulator import Emulator
 from irsa_manager.sandbox.front.providers import Providers
 from irsa_manager.sandbox.front.quotas import Quotas
 from irsa_manager.sandbox.front.role_policies import RolePolicies
 from irsa_manager.sandbox.front.roles import Roles
+from irsa_manager.sandbox.front.simulation import Simulation
 from irsa_manager.sandbox.front.store import Operation, Store
 from irsa_manager.sandbox.front.users_and_policies import UsersAndPolicies
 
@@ -21,8 +23,10 @@ from irsa_manager.sandbox.front.users_and_policies import UsersAndPolicies
 class IamService:
     """Answers IAM's requests after the emulator authenticated and authorised them."""
 
-    def __init__(self, store: Store, quotas: Quotas, authorization: Authorization, consistency: Consistency) -> None:
-        self._emulated = store.iam._IAM_HANDLERS
+    def __init__(
+        self, emulator: Emulator, store: Store, quotas: Quotas, authorization: Authorization, consistency: Consistency
+    ) -> None:
+        self._emulated = emulator.iam._IAM_HANDLERS
         self._consistency = consistency
         self._operations: Mapping[str, Operation] = {
             **Roles(store, quotas, authorization).operations(),
@@ -30,6 +34,7 @@ class IamService:
             **Providers(store, quotas, authorization).operations(),
             **Account(store, quotas).operations(),
             **UsersAndPolicies(store, authorization).operations(),
+            **Simulation(emulator, store).operations(),
         }
 
     async def handle(
