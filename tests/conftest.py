@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import ssl
 from collections.abc import Iterator
@@ -11,10 +12,18 @@ from pathlib import Path
 import httpx2
 import pytest
 import yaml
+from hypothesis import HealthCheck, settings
 
 from irsa_manager.sandbox.controlplane import ControlPlane
 from irsa_manager.sandbox.finder import find
 from irsa_manager.sandbox.running import RunningSandbox, running_sandbox
+
+# The suite draws the same examples each time, so that it fails for what changed and not for what was drawn; the soak
+# draws new ones. How fast a loaded machine draws them is no verdict on the code.
+_PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("suite", derandomize=True, **_PATIENT)
+settings.register_profile("soak", max_examples=5_000, print_blob=True, **_PATIENT)
+settings.load_profile("soak" if os.environ.get("IRSA_SOAK") else "suite")
 
 
 @pytest.fixture(scope="session")

@@ -122,4 +122,4 @@ def remembered(desired: DesiredServiceAccount, *, made: bool) -> tuple[tuple[str
     annotations = [a for a in _OPTIONAL if a in desired.annotations]
     if not made:
         return tuple(annotations), ()
-    return tuple([*annotations, *sorted(desired.extra_annotations)]), tuple(sorted(desired.extra_labels))
+    return (*annotations, *sorted(desired.extra_annotations)), tuple(sorted(desired.extra_labels))
