@@ -77,7 +77,7 @@ BOUNDED = {
         },
     ],
 }
-"""security.md, section C, with its placeholders filled in."""
+"""The least rights that the manager can do its work with, roles kept behind one boundary in one path."""
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ def bucket(s3: Any, name: str) -> str:
 
 
 def open_to_all(s3: Any, bucket: str, prefix: str = "") -> None:
-    """Public by policy, as aws.md section 5 does it: exactly the two documents."""
+    """Public by policy and without any ACL: exactly the two documents."""
     s3.put_public_access_block(
         Bucket=bucket,
         PublicAccessBlockConfiguration={
