@@ -117,7 +117,9 @@ class ClusterView:
         """What the planner needs for one object."""
         namespaces = self._namespace_facts
         wanted = self._wanted(irsa, namespaces, facts)
-        self.claim(irsa.key, wanted)
+        if not irsa.metadata.deleting:
+            # What a dying object holds is given up when it is gone: then whoever else claims it is woken.
+            self.claim(irsa.key, wanted)
         places = set(wanted) | {(b.namespace, b.name) for b in irsa.status.service_accounts}
         for role in _role_names(irsa):
             observed = self.roles.get(role)
