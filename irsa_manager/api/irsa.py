@@ -141,7 +141,7 @@ class IRSAStatus(Struct, rename="camel", omit_defaults=True, frozen=True):
     retired_roles: tuple[RoleStatus, ...] = ()
     issuer: str = ""
     service_accounts: tuple[BoundServiceAccount, ...] = ()
-    service_account_count: int = 0
+    service_account_count: int | UnsetType = UNSET
     last_sync_time: str = ""
     conditions: tuple[Condition, ...] = ()
 

@@ -151,7 +151,8 @@ def suspended(irsa: IRSA, now: str) -> IRSAStatus:
     """The status of a suspended object: Ready is Unknown, since nothing is looked at."""
     ready = irsa.status.condition("Ready")
     if ready is not None and ready.reason == "Suspended":
-        return replace(irsa.status, observed_generation=irsa.metadata.generation)
+        after = unjudged(irsa, Told("Suspended", ready.message), now, status="Unknown")
+        return replace(after, observed_generation=irsa.metadata.generation)
     if ready is not None and ready.status == "True":
         last = f"last Ready=True at {irsa.status.last_sync_time or ready.last_transition_time}"
     else:

@@ -68,7 +68,7 @@ def failure_told(failure: Failure, done: Sequence[AwsAction | KubeAction], desir
             return Told(error.code, reasons.message(error.code, quota=error.message.rstrip("."), **said))
         case "TrustTooLarge" if desired is not None:
             found = _QUOTA.search(error.message)
-            limit = found[1] if found else "IAM's"
+            limit = int(found[1]) if found else "IAM's"
             size, subjects = length(desired.trust), len(desired.subjects)
             values: dict[str, Any] = {"size": size, "subjects": subjects, "limit": limit, **said}
             return Told(error.code, reasons.message(error.code, **values))
