@@ -60,6 +60,17 @@ def run_controller(controllers: Controllers) -> Callable[..., Controller]:
 
 
 @pytest.fixture
+def restart(controllers: Controllers) -> Callable[[], Controller]:
+    """Start the usual controller anew: it then believes what it reads, having written nothing itself."""
+
+    def again() -> Controller:
+        controllers.stop_usual()
+        return controllers.ensure_usual()
+
+    return again
+
+
+@pytest.fixture
 def bare_lab(controllers: Controllers, e2e_api: httpx2.Client, account: Account) -> Iterator[Lab]:
     """The lab before a controller runs; at the end everything that was made in it is deleted, by the usual one."""
     lab = Lab(e2e_api, account, lambda: controllers.current)

@@ -102,8 +102,10 @@ class Account:
                 {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
             ],
         }
-        answer = self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
-        return answer["Role"]  # type: ignore[no-any-return]
+        self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+        role = self.role(name)
+        assert role is not None
+        return role
 
     def policy(self, name: str, path: str = "/") -> str:
         """A policy of the account's own; its ARN."""

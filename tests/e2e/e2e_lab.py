@@ -130,13 +130,14 @@ class Lab:
     def report(self) -> str:
         """Everything that one wants to know when a test fails."""
         parts = []
+        mine = {f"IRSA {irsa.key}" for irsa in self.irsas}
         for irsa in self.irsas:
             found = irsa.get()
             said = [f"  {reason}: {message}" for reason, message in irsa.events()[-12:]]
             about = {k: (found or {}).get(k) for k in ("spec", "status")} if found else "gone"
             parts.append("\n".join([f"IRSA {irsa.key}: {json.dumps(about)}", *said]))
         controller = self._controller()
-        parts.append(f"The controller's log:\n{controller.tail()}" if controller else "No controller runs.")
+        parts.append(f"The controller's log:\n{controller.tail(about=mine)}" if controller else "No controller runs.")
         return "\n".join(parts)
 
     # Kubernetes

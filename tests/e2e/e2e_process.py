@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -117,9 +117,11 @@ class Controller:
         """The lines whose message has that text in it."""
         return [line for line in self.lines() if text in str(line.get("msg", ""))]
 
-    def tail(self, count: int = 25) -> str:
-        """The last lines, without the debug ones."""
+    def tail(self, count: int = 25, *, about: Collection[str] | None = None) -> str:
+        """The last lines, without the debug ones. about: of those that concern an object only these objects'."""
         told = [line for line in self.lines() if line.get("level") != "debug"]
+        if about is not None:
+            told = [line for line in told if line.get("object", "") in {"", *about}]
         return "\n".join(json.dumps(line)[:600] for line in told[-count:])
 
 

@@ -97,6 +97,18 @@ def test_labels_and_annotations_go_on_made_serviceaccounts_and_only_on_those(lab
     assert lab.annotations(one, "web")["note"] == "bye"
 
 
+def test_labels_and_annotations_taken_out_of_the_spec_are_taken_off(lab: Lab) -> None:
+    role, namespace = unique("role"), lab.namespace()
+    extra = {"labels": {"team": "a"}, "annotations": {"note": "hello"}}
+    irsa = lab.irsa(spec(role, "web", namespace, serviceAccount=extra))
+    arn = irsa.wait_ready()["role"]["arn"]
+    lab.patch_account(namespace, "web", labels={"theirs": "y"}, annotations={"theirs": "x"})
+    irsa.patch({"serviceAccount": {"labels": None, "annotations": None}})
+    irsa.wait_ready()
+    assert lab.labels(namespace, "web") == {names.LABEL_CREATED: "true", "theirs": "y"}
+    assert lab.annotations(namespace, "web") == {ROLE_ARN: arn, "theirs": "x"}
+
+
 def test_what_a_user_adds_to_a_made_serviceaccount_stays(lab: Lab) -> None:
     role, namespace = unique("role"), lab.namespace()
     irsa = lab.irsa(spec(role, "web", namespace))
