@@ -52,7 +52,7 @@ class Lines:
     def staged(self, sandbox: Sandbox, seconds: float) -> None:
         """The region is part of the plan's first line."""
         self._region = sandbox.region
-        self._print(f"ok  {'controller':<20}  {'the real program, its own process':<48}  {seconds:4.1f} s in all")
+        self.part(running.Step("all started", "the controller as a process of its own", "", seconds))
 
     def planned(self, facts: ClusterFacts, owner: str, decision: Decision) -> None:
         """The plan."""

@@ -21,9 +21,9 @@ NEXT: Final = (
 
 
 def part_line(part: running.Step) -> str:
-    """A part of the sandbox that is ready, as `irsa-manager sandbox up` says it."""
-    where = f"{part.where:<24}  {part.detail:<22}" if part.detail else f"{part.where:<48}"
-    return f"ok  {part.what:<20}  {where}  {part.seconds:4.1f} s"
+    """A part of the sandbox that is ready; 77 columns."""
+    where = f"{part.where:23} {part.detail:20}" if part.detail else f"{part.where:44}"
+    return f"ok  {part.what:20} {where} {part.seconds:5.1f} s"
 
 
 def head(step: Step) -> str:

@@ -130,6 +130,7 @@ def test_a_pipe_gets_everything_line_by_line() -> None:
     printed = stream.getvalue()
     assert "\x1b" not in printed and "\r" not in printed
     lines = printed.splitlines()
+    assert all(len(line) <= 80 for line in lines if not line.startswith(" " * demo_text.INDENT))
     for result in RESULTS:
         at = lines.index(demo_text.step_line(result))
         assert lines[at + 1].strip() == demo_text.said(result.answer)
