@@ -322,7 +322,8 @@ class Operator:
     async def _finalize(self, setup: IRSASetup, dependents: list[str]) -> None:
         """The setup that counts stays while IRSAs rest on it; upstream's finalizer on others goes with them."""
         meta = setup.metadata
-        counts = setup.key not in self._resolved.ignored
+        # On a setup that names no usable issuer nothing can rest, and waiting for each other they would wait for ever.
+        counts = setup.key not in self._resolved.ignored and self._resolved.problem is None
         finalizers = list(meta.finalizers)
         if meta.deleting and names.FINALIZER in finalizers and not (counts and dependents):
             finalizers.remove(names.FINALIZER)

@@ -22,7 +22,13 @@ from irsa_manager.controller.context import Context
 from irsa_manager.controller.context import now as time_now
 from irsa_manager.controller.deletion import Deletion
 from irsa_manager.controller.telling import Told, error_told, failure_told, problem_told
-from irsa_manager.controller.trouble import STALLED_SECONDS, UNREADY_SECONDS, other_account, unresolved
+from irsa_manager.controller.trouble import (
+    STALLED_SECONDS,
+    UNREADY_SECONDS,
+    not_usable,
+    other_account,
+    unresolved,
+)
 from irsa_manager.controller.workers import TryAgain
 from irsa_manager.kube.errors import KubeConflict, KubeNotFound, KubeThrottled, KubeUnavailable
 from irsa_manager.plan import actions as do
@@ -111,7 +117,7 @@ class Reconciler:
         role_told = problem_told(decision.role_problem) if decision.role_problem else None
         accounts_told = problem_told(decision.accounts_problem) if decision.accounts_problem else None
         for failure in outcome.failures:
-            told = failure_told(failure, outcome.done, desired.role)
+            told = failure_told(failure, outcome.done, desired.role, role)
             if isinstance(failure.action, do.AwsAction):
                 if isinstance(failure.action, do.TagRole | do.UntagRole) and not self._c.hands.tagging:
                     continue
@@ -126,6 +132,7 @@ class Reconciler:
             role_told = self._untagged(desired.role, role)
         fresh = any(isinstance(a, do.CreateRole) for a in outcome.done)
         settling = fresh or self._still_settling(irsa, now)
+        ready_told = not_usable(self._c.resolved())
         after = statuses.judged(
             irsa,
             replace(decision, bound=_really_bound(decision, outcome), old_roles=self._still_there(decision)),
@@ -134,12 +141,13 @@ class Reconciler:
             self._c.keys,
             role_told=role_told,
             accounts_told=accounts_told,
+            ready_told=ready_told,
             settling=settling,
             changed=bool(outcome.done),
             now=now,
         )
         await self._c.reporter.write_status(irsa, after)
-        for wrong in (role_told, accounts_told):
+        for wrong in (role_told, accounts_told, ready_told):
             if wrong is not None:
                 self._c.reporter.warn(irsa, wrong)
         if outcome.transient is not None or outcome.role_gone:

@@ -13,6 +13,7 @@ from irsa_manager.api.irsasetup import IRSASetup, IRSASetupStatus
 from irsa_manager.api.kube import Condition
 from irsa_manager.controller.setup import Resolved
 from irsa_manager.controller.telling import SOON, Told, denied_told
+from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.trust import arn
 
 
@@ -36,7 +37,7 @@ def setup_status(
         last_sweep_time=_time(swept),
         dependents=len(dependents),
     )
-    provider = _provider(resolved, provider_arn)
+    provider = provider_told(resolved, facts)
     ready = provider if provider.code in {"ProviderNotFound", "AudienceMissing"} else None
     if ready is None and setup.metadata.deleting and dependents:
         values: dict[str, Any] = {"count": len(dependents), "names": dependents}
@@ -57,7 +58,7 @@ def _why(resolved: Resolved) -> Told:
     if resolved.problem is not None:
         return Told("EksOIDCNotReady", _not_ready(str(resolved.problem.facts.get("cause", "no issuer"))))
     if isinstance(resolved.error, AwsDenied):
-        return denied_told(resolved.error, ())
+        return denied_told(resolved.error)
     if isinstance(resolved.error, AwsError) and resolved.error.code == "CredentialsInvalid":
         return Told("CredentialsInvalid", reasons.message("CredentialsInvalid", cause=resolved.error.aws_code))
     text = resolved.error.message if resolved.error is not None else "it wasn't looked for yet"
@@ -68,11 +69,11 @@ def _not_ready(text: str) -> str:
     return reasons.message("EksOIDCNotReady", error=text, next_try=SOON)
 
 
-def _provider(resolved: Resolved, provider_arn: str) -> Told:
-    facts = resolved.facts
-    assert facts is not None  # noqa: S101  (the caller has looked)
+def provider_told(resolved: Resolved, facts: ClusterFacts) -> Told:
+    """What the account's OIDC provider for the issuer is like: EksOIDCSetupReady, or what is wrong with it."""
+    provider_arn = arn.provider_arn(facts.partition, facts.account, facts.host)
     if isinstance(resolved.provider_denied, AwsDenied):
-        return denied_told(resolved.provider_denied, ())
+        return denied_told(resolved.provider_denied)
     if not resolved.provider:
         values: dict[str, Any] = {"account": facts.account, "provider": provider_arn, "issuer": facts.issuer}
         return Told("ProviderNotFound", reasons.message("ProviderNotFound", **values))

@@ -103,7 +103,7 @@ def _ready_message(decision: Decision, role: ObservedRole | None, facts: Cluster
 def _conditions(
     irsa: IRSA, role: Told | None, accounts: Told | None, ready: Told | None, good: str, bound: int, now: str
 ) -> tuple[Condition, ...]:
-    first = ready or role or accounts
+    first = role or accounts or ready
     if first is None:
         summed = _condition(irsa, "Ready", "True", "IRSAReady", good, now)
     else:

@@ -16,6 +16,7 @@ from irsa_manager.kube.errors import KubeForbidden
 from irsa_manager.plan import actions as do
 from irsa_manager.plan.actions import AwsAction, KubeAction
 from irsa_manager.plan.desired import DesiredRole
+from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.planner import Problem
 from irsa_manager.trust import arn
 from irsa_manager.trust.document import length, sha256
@@ -41,11 +42,20 @@ def problem_told(problem: Problem) -> Told:
     return Told(problem.code, reasons.message(problem.code, **problem.facts))
 
 
-def failure_told(failure: Failure, done: Sequence[AwsAction | KubeAction], desired: DesiredRole | None) -> Told:
-    """A failed action as people read it."""
+def failure_told(
+    failure: Failure,
+    done: Sequence[AwsAction | KubeAction],
+    desired: DesiredRole | None,
+    standing: ObservedRole | None = None,
+) -> Told:
+    """A failed action as people read it.
+
+    done: what the same run achieved. standing: the role as it is, also by earlier runs; None where there is none.
+    """
     action, error = failure.action, failure.error
+    so_far = summary(done) if standing is None else _in_place(standing, done)
     if isinstance(action, KubeAction):
-        return _kube_failure(action, error, done)
+        return _kube_failure(action, error, done, so_far)
     note = f"(Request {error.request_id}.)" if error.request_id else ""
     said: dict[str, Any] = {
         "role": action.role,
@@ -55,7 +65,7 @@ def failure_told(failure: Failure, done: Sequence[AwsAction | KubeAction], desir
     }
     match error.code:
         case "PermissionMissing" if isinstance(error, AwsDenied):
-            return denied_told(error, done)
+            return denied_told(error, so_far)
         case "CredentialsInvalid":
             return Told(error.code, reasons.message(error.code, cause=_cause(error)))
         case "PolicyNotFound":
@@ -79,7 +89,7 @@ def failure_told(failure: Failure, done: Sequence[AwsAction | KubeAction], desir
     return Told("IRSAFailedRoleUpdate", reasons.message("IRSAFailedRoleUpdate", note=note, **said))
 
 
-def denied_told(error: AwsDenied, done: Sequence[AwsAction | KubeAction]) -> Told:
+def denied_told(error: AwsDenied, so_far: str = "nothing") -> Told:
     """A missing permission of AWS's, with what was done before it was met."""
     principal = error.principal or "the manager's identity"
     resource = error.object or "the account"
@@ -87,7 +97,7 @@ def denied_told(error: AwsDenied, done: Sequence[AwsAction | KubeAction]) -> Tol
         "action": error.action,
         "principal": principal,
         "resource": resource,
-        "done": summary(done),
+        "done": so_far,
     }
     return Told("PermissionMissing", reasons.message("PermissionMissing", **values))
 
@@ -95,7 +105,7 @@ def denied_told(error: AwsDenied, done: Sequence[AwsAction | KubeAction]) -> Tol
 def error_told(error: IrsaError) -> Told:
     """Something that failed before a plan was made (identity, issuer, a read)."""
     if isinstance(error, AwsDenied):
-        return denied_told(error, ())
+        return denied_told(error)
     if isinstance(error, AwsError):
         values: dict[str, Any] = {
             "role": "of this object",
@@ -114,7 +124,7 @@ def error_told(error: IrsaError) -> Told:
     return Told("IRSAFailedApplyingResources", reasons.message("IRSAFailedApplyingResources", **values))
 
 
-def _kube_failure(action: KubeAction, error: IrsaError, done: Sequence[AwsAction | KubeAction]) -> Told:
+def _kube_failure(action: KubeAction, error: IrsaError, done: Sequence[AwsAction | KubeAction], so_far: str) -> Told:
     account = f"{action.namespace}/{action.name}"
     if isinstance(error, KubeForbidden):
         verb = error.verb or "write"
@@ -122,7 +132,7 @@ def _kube_failure(action: KubeAction, error: IrsaError, done: Sequence[AwsAction
             "action": f"{verb} {error.resource or 'serviceaccounts'}",
             "principal": "the manager",
             "resource": f"ServiceAccount {account}",
-            "done": summary(done),
+            "done": so_far,
         }
         return Told("PermissionMissing", reasons.message("PermissionMissing", **values))
     if isinstance(action, do.DeleteServiceAccount):
@@ -150,6 +160,14 @@ def summary(done: Sequence[AwsAction | KubeAction]) -> str:
     accounts = sum(isinstance(a, KubeAction) for a in done)
     parts += [reasons.counted(accounts, "ServiceAccount")] if accounts else []
     return ", ".join(parts) or "nothing"
+
+
+def _in_place(role: ObservedRole, done: Sequence[AwsAction | KubeAction]) -> str:
+    """The same words for a role that is there, by whichever run: a second try must not read as if nothing was."""
+    policies = len(role.attached or ()) + len(role.inline or {})
+    accounts = sum(isinstance(a, KubeAction) for a in done)
+    parts = ["role", "trust", *([reasons.counted(policies, "policy")] if policies else [])]
+    return ", ".join([*parts, *([reasons.counted(accounts, "ServiceAccount")] if accounts else [])])
 
 
 class Happening(Struct, frozen=True):

@@ -7,6 +7,7 @@ from typing import Any
 from irsa_manager.api import reasons
 from irsa_manager.api.irsa import IRSA
 from irsa_manager.controller.setup import Resolved
+from irsa_manager.controller.setup_status import provider_told
 from irsa_manager.controller.telling import Told, error_told, problem_told
 from irsa_manager.plan.facts import ClusterFacts
 
@@ -32,6 +33,20 @@ def unresolved(resolved: Resolved) -> Told:
     if resolved.error is not None:
         return error_told(resolved.error)
     return Told("Progressing", reasons.message("Progressing", generation=0))
+
+
+def not_usable(resolved: Resolved) -> Told | None:
+    """Why AWS doesn't accept tokens, though role and trust could be made: the setup's fault, or the provider's."""
+    if resolved.facts is None or resolved.error is not None:
+        return None
+    wrong = provider_told(resolved, resolved.facts)
+    if wrong.code not in {"ProviderNotFound", "AudienceMissing"}:
+        return None
+    if resolved.setup is None:
+        return wrong
+    left = "Role and trust were made; AWS won't accept tokens until then."
+    values: dict[str, Any] = {"setup": resolved.setup.key, "reason": wrong.code, "left": left}
+    return Told("SetupNotReady", reasons.message("SetupNotReady", **values))
 
 
 def other_account(irsa: IRSA, facts: ClusterFacts) -> Told | None:
