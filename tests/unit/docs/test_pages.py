@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,13 @@ def test_site_fetches_nothing_from_other_hosts() -> None:
     assert loaded["theme"]["font"] is False
     assert not {"extra_javascript", "repo_url"} & loaded.keys()
     assert all("://" not in sheet for sheet in loaded["extra_css"])
+
+
+def test_site_builds_without_a_warning(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "<svg" in (tmp_path / "site" / "index.html").read_text()
 
 
 def test_what_the_documents_include_is_there() -> None:
