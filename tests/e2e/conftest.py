@@ -76,7 +76,9 @@ def bare_lab(controllers: Controllers, e2e_api: httpx2.Client, account: Account)
     lab = Lab(e2e_api, account, lambda: controllers.current)
     yield lab
     account.faults()
-    controllers.ensure_usual()
+    if lab.irsas or lab.made:
+        controllers.ensure_usual()
+    controllers.stop_others()
     clear(lab)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
 
 import pytest
 from e2e_lab import SETUPS, Lab, spec, unique
@@ -140,3 +141,38 @@ def test_the_flag_names_the_setup_that_counts(
     lab.irsa(spec(role, "web", namespace)).wait_ready()
     assert lab.aws.tags(role)["irsa-manager.kkb0318.github.io/cluster"] == "named"
     assert lab.get(f"{SETUPS.format(OPERATOR)}/{other.rpartition('/')[2]}") is not None
+
+
+@pytest.fixture
+def private_issuer(sandbox: RunningSandbox) -> Iterator[str]:
+    """The cluster's API server with the issuer of a cluster that nobody prepared for AWS."""
+    plane = sandbox.control_plane
+
+    def serve(issuer: str) -> None:
+        asyncio.run(plane.kill("kube-apiserver"))
+        plane.issuer = issuer
+        plane.launch("kube-apiserver")
+        asyncio.run(plane.wait_ready())
+
+    serve("https://kubernetes.default.svc")
+    yield plane.issuer
+    serve(sandbox.issuer)
+
+
+def test_a_cluster_whose_issuer_aws_cannot_reach_needs_a_setup(
+    private_issuer: str, bare_lab: Lab, run_controller: Callable[..., Controller], sandbox: RunningSandbox
+) -> None:
+    lab = bare_lab
+    run_controller()
+    role, namespace = unique("role"), lab.namespace()
+    irsa = lab.irsa(spec(role, "web", namespace))
+    irsa.wait_reason("SetupMissing", "False")
+    message = irsa.condition("Ready")["message"]
+    assert private_issuer in message
+    assert f"Create an IRSASetup with mode: eks and iamOIDCProvider in namespace {OPERATOR}" in message
+    assert lab.aws.role(role) is None
+    assert lab.account(namespace, "web") is None
+    lab.setup({"iamOIDCProvider": sandbox.issuer})
+    irsa.wait_ready()
+    (statement,) = lab.aws.trust(role)["Statement"]
+    assert statement["Principal"]["Federated"] == sandbox.provider_arn

@@ -1,0 +1,133 @@
+"""The program itself: flags, health, metrics, leadership, its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from e2e_lab import Lab, spec, unique
+from e2e_process import OPERATOR, Controller, fetch
+
+from irsa_manager.api import names
+from irsa_manager.sandbox.running import RunningSandbox
+
+LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{OPERATOR}/leases/{names.LEASE_NAME}"
+
+
+def test_health_and_metrics_answer(lab: Lab) -> None:
+    role, namespace = unique("role"), lab.namespace()
+    irsa = lab.irsa(spec(role, "web", namespace, iamPolicies=["AmazonS3ReadOnlyAccess"]))
+    irsa.wait_ready()
+    assert lab.controller.probe("/healthz") == (200, "ok\n")
+    assert lab.controller.probe("/readyz") == (200, "ok\n")
+    assert lab.controller.probe("/other")[0] == 404
+    calls = lab.controller.metric("irsa_manager_aws_calls_total")
+    assert sum(n for labels, n in calls.items() if 'operation="CreateRole"' in labels) >= 1
+    assert lab.controller.metric("irsa_manager_leader") == {"": 1.0}
+    assert lab.controller.metric("irsa_manager_sweep_last_success_timestamp_seconds")[""] > time.time() - 3600
+    objects = lab.controller.metric("irsa_manager_objects")
+    assert any('reason="IRSAReady"' in labels and n >= 1 for labels, n in objects.items())
+    ready = lab.controller.metric("irsa_manager_object_ready")
+    assert any(f'name="{irsa.name}"' in labels and n == 1 for labels, n in ready.items())
+    assert lab.controller.metric("controller_runtime_reconcile_total")
+    assert lab.controller.metric("irsa_manager_build_info")
+
+
+def test_a_failing_object_is_counted_by_its_reason(lab: Lab) -> None:
+    role, namespace = unique("role"), lab.namespace()
+    lab.aws.foreign_role(role)
+    lab.irsa(spec(role, "web", namespace)).wait_reason("RoleExists")
+    lab.eventually(
+        lambda: any(
+            'reason="RoleExists"' in labels and n == 1
+            for labels, n in lab.controller.metric("irsa_manager_objects").items()
+        ),
+        "it is counted",
+    )
+
+
+@pytest.mark.parametrize("flag", ["--metrics-bind-address", "--health-probe-bind-address"])
+def test_0_turns_a_server_off(bare_lab: Lab, run_controller: Callable[..., Controller], flag: str) -> None:
+    lab = bare_lab
+    controller = run_controller({flag: "0"}, wait=False)
+    lab.irsa(spec(unique("role"), "web", lab.namespace())).wait_ready()
+    metrics, health = fetch(f"{controller.metrics_url}/metrics")[0], controller.probe("/healthz")[0]
+    assert (metrics, health) == ((0, 200) if flag == "--metrics-bind-address" else (200, 0))
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"--sweep-interval": "soon"}, "--sweep-interval=soon"),
+        ({"--setup": "main"}, "--setup=main names no IRSASetup"),
+        ({"--metrics-bind-address": "everywhere"}, "--metrics-bind-address=everywhere is no address"),
+        ({"--log-level": "loud"}, "--log-level=loud is unknown"),
+        ({"--kubeconfig": "/nowhere/kubeconfig"}, "/nowhere/kubeconfig"),
+    ],
+)
+def test_a_wrong_flag_ends_it_with_a_word_and_no_traceback(
+    bare_lab: Lab, run_controller: Callable[..., Controller], flags: dict[str, str], said: str
+) -> None:
+    assert bare_lab.irsas == []
+    controller = run_controller(flags, wait=False)
+    assert controller.wait_ended() == 1
+    text = controller.log.read_text()
+    assert said in text
+    assert "hint" in text
+    assert "Traceback" not in text
+
+
+def test_a_port_in_use_ends_it_with_a_word(
+    bare_lab: Lab, run_controller: Callable[..., Controller], sandbox: RunningSandbox
+) -> None:
+    assert bare_lab.irsas == []
+    taken = sandbox.aws_url.removeprefix("http://")
+    controller = run_controller({"--metrics-bind-address": taken}, wait=False)
+    assert controller.wait_ended() == 1
+    text = controller.log.read_text()
+    assert f"--metrics-bind-address={taken}" in text
+    assert "Traceback" not in text
+
+
+def test_it_ends_politely_and_says_nothing_secret(
+    bare_lab: Lab, run_controller: Callable[..., Controller], sandbox: RunningSandbox
+) -> None:
+    lab = bare_lab
+    controller = run_controller()
+    lab.irsa(spec(unique("role"), "web", lab.namespace())).wait_ready()
+    assert controller.stop() == 0
+    text = controller.log.read_text()
+    assert sandbox.secret_access_key not in text
+    assert "Bearer" not in text
+    assert "Traceback" not in text
+
+
+def test_of_two_controllers_one_works_and_the_other_takes_over_when_it_is_killed(
+    bare_lab: Lab, run_controller: Callable[..., Controller]
+) -> None:
+    lab, namespace = bare_lab, bare_lab.namespace()
+    first = run_controller({"--leader-elect": ""})
+    lab.eventually(lambda: first.metric("irsa_manager_leader") == {"": 1.0}, "the first one leads")
+    second = run_controller({"--leader-elect": ""})
+    assert second.metric("irsa_manager_leader") == {"": 0.0}
+    holder = (lab.get(LEASE) or {})["spec"]["holderIdentity"]
+    lab.irsa(spec(unique("role"), "one", namespace)).wait_ready()
+    assert sum(second.metric("irsa_manager_aws_calls_total").values()) == 0
+    first.kill()
+    lab.eventually(lambda: second.metric("irsa_manager_leader") == {"": 1.0}, "the second one leads")
+    assert (lab.get(LEASE) or {})["spec"]["holderIdentity"] != holder
+    lab.irsa(spec(unique("role"), "two", namespace)).wait_ready()
+
+
+def test_a_leader_that_ends_politely_is_replaced_at_once(
+    bare_lab: Lab, run_controller: Callable[..., Controller]
+) -> None:
+    lab, namespace = bare_lab, bare_lab.namespace()
+    first = run_controller({"--leader-elect": ""})
+    lab.eventually(lambda: first.metric("irsa_manager_leader") == {"": 1.0}, "the first one leads")
+    second = run_controller({"--leader-elect": ""})
+    assert first.stop() == 0
+    assert not (lab.get(LEASE) or {})["spec"].get("holderIdentity") or second.metric("irsa_manager_leader") == {"": 1.0}
+    lab.eventually(lambda: second.metric("irsa_manager_leader") == {"": 1.0}, "the second one leads")
+    lab.irsa(spec(unique("role"), "web", namespace)).wait_ready()
