@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from irsa_manager.api.errors import AwsDenied, AwsMissing
+from irsa_manager.api.names import OWN_PREFIX
 from irsa_manager.aws.calls import Aws
 from irsa_manager.aws.documents import encode_document
 from irsa_manager.aws.pacing import Priority
@@ -36,12 +37,13 @@ from irsa_manager.plan.actions import (
 class Executed(Struct, frozen=True):
     """What came of an action. role_id, role_arn: of a role that was created, "" otherwise.
 
-    tags_denied: the role was made, but without its tags, because iam:TagRole is missing. absent: what was to be taken
-    away wasn't there.
+    tags: with which a role was created. tags_denied: without any, because iam:TagRole is missing. absent: what was to
+    be taken away wasn't there.
     """
 
     role_id: str = ""
     role_arn: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
     tags_denied: bool = False
     absent: bool = False
 
@@ -117,17 +119,25 @@ async def _create_role(aws: Aws, action: CreateRole, tags_allowed: bool, priorit
         params["MaxSessionDuration"] = action.max_session_seconds
     if action.boundary:
         params["PermissionsBoundary"] = action.boundary
-    tags: dict[str, Any] = {"Tags": _tags(action.tags)} if action.tags and tags_allowed else {}
-    denied = False
-    try:
-        answer = await aws.call("CreateRole", priority=priority, **params, **tags)
-    except AwsDenied as error:
-        if error.action != "iam:TagRole" or not tags:
-            raise
-        denied = True
-        answer = await aws.call("CreateRole", priority=priority, **params)
-    role = answer["Role"]
-    return Executed(role_id=str(role["RoleId"]), role_arn=str(role["Arn"]), tags_denied=denied)
+    own = {key: value for key, value in action.tags.items() if key.startswith(OWN_PREFIX)}
+    # A policy may allow our own keys only (condition aws:TagKeys): with others in the call none would be set.
+    attempts = [tags for tags in (action.tags, own) if tags] if tags_allowed else []
+    for tags in dict.fromkeys(tuple(tags.items()) for tags in (*attempts, {})):
+        try:
+            tagged: dict[str, Any] = {"Tags": _tags(dict(tags))} if tags else {}
+            answer = await aws.call("CreateRole", priority=priority, **params, **tagged)
+        except AwsDenied as error:
+            if error.action != "iam:TagRole" or not tags:
+                raise
+            continue
+        role = answer["Role"]
+        return Executed(
+            role_id=str(role["RoleId"]),
+            role_arn=str(role["Arn"]),
+            tags=dict(tags),
+            tags_denied=bool(action.tags) and tags_allowed and not tags,
+        )
+    raise AssertionError("the last attempt is without tags and either answers or raises")
 
 
 async def _take_away(aws: Aws, operation: str, priority: Priority, **params: Any) -> Executed:

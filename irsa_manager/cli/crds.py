@@ -14,7 +14,9 @@ from irsa_manager.api.errors import KubernetesError
 if TYPE_CHECKING:
     from irsa_manager.kube.client import Kube
 
-crds = typer.Typer(help="The CustomResourceDefinitions of IRSA and IRSASetup.", no_args_is_help=True)
+crds = typer.Typer(
+    help="The CustomResourceDefinitions of IRSA and IRSASetup.", no_args_is_help=True, add_completion=False
+)
 
 
 @crds.command("print")

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from msgspec import Struct
 from msgspec.structs import replace
 
+from irsa_manager.api import names
 from irsa_manager.api.errors import AwsCredentials, AwsDenied, AwsMissing, AwsThrottled, AwsUnavailable, IrsaError
 from irsa_manager.aws.calls import Aws
 from irsa_manager.aws.execute import execute
@@ -125,7 +126,7 @@ class Hands:
                     failures.append(Failure(action, error))
                 continue
             except AwsDenied as error:
-                if error.action == TAGGING:
+                if error.action == TAGGING and _own_tags(action):
                     # A role without tags is known by the mark in its trust.
                     self._no_tagging()
                 failures.append(Failure(action, error))
@@ -146,8 +147,8 @@ class Hands:
         result = await execute(self._aws, action, tags_allowed=self.tagging)
         if result.tags_denied:
             self._no_tagging()
-        if isinstance(action, do.CreateRole) and not self.tagging:
-            action = replace(action, tags={})
+        if isinstance(action, do.CreateRole):
+            action = replace(action, tags=result.tags)
         known = self._roles.get(action.role)
         after = on_role(known, action, arn=result.role_arn, role_id=result.role_id)
         if known is not None or after is not None:
@@ -184,3 +185,8 @@ class Hands:
                 await self._kube.delete(
                     SERVICE_ACCOUNTS, namespace, name, uid=action.uid, resource_version=action.resource_version
                 )
+
+
+def _own_tags(action: AwsAction | KubeAction) -> bool:
+    """Whether the action sets our own tags: the spec's may be forbidden where ours are allowed (aws:TagKeys)."""
+    return isinstance(action, do.TagRole) and all(key.startswith(names.OWN_PREFIX) for key in action.tags)

@@ -47,8 +47,11 @@ class Deletion:
         resolved = self._c.resolved()
         facts = resolved.facts or self._facts_of_status(irsa)
         if facts is None:
-            await self._c.reporter.write_status(irsa, statuses.deleting(irsa, [unresolved(resolved)], at))
-            return UNREADY_SECONDS
+            try:
+                facts = await self._facts_of_caller()
+            except AwsError:
+                await self._c.reporter.write_status(irsa, statuses.deleting(irsa, [unresolved(resolved)], at))
+                return UNREADY_SECONDS
         elsewhere = other_account(irsa, facts)
         if elsewhere is not None:
             await self._c.reporter.write_status(irsa, statuses.deleting(irsa, [elsewhere], at))
@@ -95,6 +98,11 @@ class Deletion:
         if profiles:
             failure.error.object = "instance profile " + ", ".join(profiles)
         return failure
+
+    async def _facts_of_caller(self) -> ClusterFacts:
+        """Enough to look for a role of ours and to let go, where the cluster's issuer was never found."""
+        identity = await self._c.aws.identity()
+        return ClusterFacts(identity.partition, identity.account, "", "", "", "")
 
     def _facts_of_status(self, irsa: IRSA) -> ClusterFacts | None:
         """Enough to delete by, where the setup is gone but the account is known."""

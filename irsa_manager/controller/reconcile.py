@@ -50,6 +50,7 @@ class Reconciler:
         """Make the object true, or say why it can't be."""
         irsa = self._c.view.irsas.get(key)
         if irsa is None:
+            self._c.reporter.forget(key)
             return None
         try:
             if irsa.metadata.deleting:
@@ -147,6 +148,8 @@ class Reconciler:
             now=now,
         )
         await self._c.reporter.write_status(irsa, after)
+        if role_told is None and accounts_told is None and ready_told is None:
+            self._c.reporter.forget(irsa.key)
         for wrong in (role_told, accounts_told, ready_told):
             if wrong is not None:
                 self._c.reporter.warn(irsa, wrong)

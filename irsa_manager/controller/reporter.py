@@ -38,6 +38,7 @@ class Reporter:
         self._view = view
         self._guard = guard
         self._drift = drift
+        self._warned: dict[str, dict[str, tuple[int, str]]] = {}
 
     async def write_status(self, irsa: IRSA, after: IRSAStatus) -> IRSA:
         """Write the status if it differs. The object with the new status. Raises KubernetesError."""
@@ -63,9 +64,18 @@ class Reporter:
     def warn(self, irsa: IRSA, told: Told) -> None:
         """What is wrong: in the log, and as an event where it is news (one a transition, never one a retry)."""
         ready = irsa.status.condition("Ready")
+        news = (irsa.metadata.generation, told.message)
+        # Our copy of the object may not show our own last status yet.
+        if self._warned.setdefault(irsa.key, {}).get(told.code) == news:
+            return
+        self._warned[irsa.key][told.code] = news
         if ready is None or ready.reason != told.code or ready.observed_generation != irsa.metadata.generation:
             log.warning(told.message, object=f"IRSA {irsa.key}", code=told.code)
             self._record_on_irsa(irsa, told.code, told.message)
+
+    def forget(self, key: str) -> None:
+        """The object is gone, or all is well with it: what was wrong would be news again."""
+        self._warned.pop(key, None)
 
     def event(self, irsa: IRSA, code: str, **values: Any) -> None:
         """One event of the catalogue on the object."""

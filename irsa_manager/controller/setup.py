@@ -29,7 +29,7 @@ from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.planner import Problem
 from irsa_manager.trust import arn
-from irsa_manager.trust.document import statements
+from irsa_manager.trust.document import federated
 
 QUOTAS_SECONDS = 600.0
 
@@ -188,10 +188,7 @@ def hosts_trusted(roles: Iterable[ObservedRole]) -> dict[str, int]:
     """How many of these roles trust each issuer's host path."""
     counts: dict[str, int] = {}
     for role in roles:
-        for statement in statements(role.trust):
-            principal = statement.get("Principal")
-            provider = principal.get("Federated") if isinstance(principal, dict) else None
-            if isinstance(provider, str):
-                host = arn.provider_host(provider)
-                counts[host] = counts.get(host, 0) + 1
+        for provider in federated(role.trust):
+            host = arn.provider_host(provider)
+            counts[host] = counts.get(host, 0) + 1
     return counts

@@ -69,8 +69,10 @@ def failure_told(
         case "CredentialsInvalid":
             return Told(error.code, reasons.message(error.code, cause=_cause(error)))
         case "PolicyNotFound":
+            made = not isinstance(action, do.CreateRole)
+            left = "The other policies are in place." if made else "Nothing was made."
             policy = getattr(action, "policy_arn", "") or getattr(action, "boundary", "") or "named in the object"
-            return Told(error.code, reasons.message(error.code, policy=arn.policy_name(policy)))
+            return Told(error.code, reasons.message(error.code, policy=arn.policy_name(policy), left=left))
         case "MalformedDocument":
             document = f"inline policy {action.name}" if isinstance(action, do.PutInlinePolicy) else "the trust policy"
             return Told(error.code, reasons.message(error.code, document=document, **said))

@@ -12,8 +12,9 @@ from irsa_manager.api.irsa import IRSASpec, ServiceAccountSpec
 from irsa_manager.plan import mark
 from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.namespaces import Reach, is_glob, resolve
+from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.trust import arn
-from irsa_manager.trust.document import ProviderTrust, build, deny_all, subject
+from irsa_manager.trust.document import ProviderTrust, build, deny_all, federated, subject
 
 DEFAULT_SESSION_SECONDS = 3600
 """IAM's own default of MaxSessionDuration (IAM API, CreateRole)."""
@@ -69,7 +70,7 @@ class Desired(Struct, frozen=True):
 def desire(spec: IRSASpec, owner: str, situation: Situation, current_path: str | None = None) -> Desired:
     """What an object of namespace/name `owner` asks for.
 
-    current_path: of the role that exists, for a spec that names no path (IAM can't move a role).
+    current_path: of the role that exists (IAM can't move a role).
     """
     facts = situation.facts
     reach = resolve(spec.service_account, situation.namespaces, facts.operator_namespace)
@@ -79,7 +80,8 @@ def desire(spec: IRSASpec, owner: str, situation: Situation, current_path: str |
 
 def _role(spec: IRSASpec, owner: str, situation: Situation, reach: Reach, current_path: str | None) -> DesiredRole:
     facts, wanted = situation.facts, spec.iam_role
-    path = wanted.path if wanted.path is not UNSET else (current_path or facts.role_defaults.path)
+    # IAM can't move a role: the one that exists has the path that it has.
+    path = current_path or (wanted.path if wanted.path is not UNSET else facts.role_defaults.path)
     sid = mark.make(situation.keys, facts.account, wanted.name, owner)
     audiences = _audiences(spec, facts.client_ids)
     subjects = tuple(subject(ns, name) for ns in reach.living for name in spec.service_account.names)
@@ -179,11 +181,14 @@ def _other_trusts(spec: IRSASpec, situation: Situation, audiences: tuple[str, ..
     return trusts
 
 
-def disarmed(role: str, owner: str, situation: Situation) -> dict[str, Any]:
+def disarmed(role: ObservedRole, owner: str, situation: Situation) -> dict[str, Any]:
     """The trust of a role that is about to go: nobody, and still marked as ours."""
     facts = situation.facts
-    sid = mark.make(situation.keys, facts.account, role, owner)
-    return deny_all(sid, arn.provider_arn(facts.partition, facts.account, facts.host))
+    sid = mark.make(situation.keys, facts.account, role.name, owner)
+    # A Deny has to name some provider: where the cluster's isn't known, the one that the role names.
+    own = next(iter(federated(role.trust)), "")
+    host = facts.host or arn.provider_host(own)
+    return deny_all(sid, arn.provider_arn(facts.partition, facts.account, host))
 
 
 def _service_accounts(spec: IRSASpec, role: str, reach: Reach) -> tuple[DesiredServiceAccount, ...]:

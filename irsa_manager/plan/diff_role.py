@@ -193,10 +193,12 @@ def _tags(desired: DesiredRole, observed: ObservedRole, taken_out: set[str]) -> 
     # To IAM a role's tag keys are one key whatever their case.
     found = {key.lower(): (key, value) for key, value in observed.tags.items()}
     actions: list[AwsAction] = []
-    differing = {k: v for k, v in wanted.items() if found.get(k.lower(), ("", None))[1] != v}
-    if differing:
-        reason = "tags differed: " + ", ".join(sorted(differing))
-        actions.append(TagRole(role=desired.name, reason=reason, tags=differing))
+    # Ours apart from the spec's: a policy may allow the one and not the other (condition aws:TagKeys).
+    for group in (desired.own_tags, desired.tags):
+        differing = {k: v for k, v in group.items() if found.get(k.lower(), ("", None))[1] != v}
+        if differing:
+            reason = "tags differed: " + ", ".join(sorted(differing))
+            actions.append(TagRole(role=desired.name, reason=reason, tags=differing))
     kept = {key.lower() for key in wanted}
     gone = [key.removeprefix("tags/") for key in taken_out if key.startswith("tags/")]
     keys = tuple(sorted(found[k.lower()][0] for k in gone if k.lower() in found and k.lower() not in kept))

@@ -82,7 +82,7 @@ def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True) -> Decisio
     arns = {desired.role.arn, *(role.arn for role in old)}
     leaving = _released(before, situation, arns) - wanted - held.keys()
     for role in old:
-        actions += diff_role.disarm(role, disarmed(role.name, owner, situation), "the role was renamed")
+        actions += diff_role.disarm(role, disarmed(role, owner, situation), "the role was renamed")
     actions += diff_accounts.release(
         leaving, situation.service_accounts, before, arns, "no longer among the object's ServiceAccounts"
     )
@@ -206,7 +206,7 @@ def decide_deletion(irsa: IRSA, situation: Situation) -> Decision:
     why = "the object is being deleted"
     actions: list[AwsAction | KubeAction] = []
     for role in roles:
-        actions += diff_role.disarm(role, disarmed(role.name, owner, situation), why)
+        actions += diff_role.disarm(role, disarmed(role, owner, situation), why)
     before = {(b.namespace, b.name): b for b in irsa.status.service_accounts}
     leaving = _released(before, situation, arns) - situation.holders.keys()
     actions += diff_accounts.release(leaving, situation.service_accounts, before, arns, why)

@@ -7,6 +7,7 @@ supervisor's pid. Only names of ENTRIES are ever removed, and a directory with a
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,7 +64,10 @@ class SandboxDirectory:
         """
         while True:
             self._check()
-            private_directory(self.path)
+            try:
+                private_directory(self.path)
+            except OSError as error:
+                raise self._unfit(error) from error
             try:
                 if self._lock.acquire(wait=False):
                     break
@@ -129,12 +133,24 @@ class SandboxDirectory:
             "SandboxRunning",
             f"A sandbox is running in {self.path} already (pid {self.supervisor()}).",
             left="it was left running",
-            hint="use it (irsa-manager sandbox env), end it (irsa-manager sandbox down), or choose another --dir",
+            hint=f"use it (irsa-manager sandbox env --dir {shlex.quote(str(self.path))}), end it (… down --dir …), or "
+            "choose another --dir",
+        )
+
+    def _unfit(self, error: OSError) -> UsageError:
+        return UsageError(
+            "Usage",
+            f"{self.path} can't be a sandbox's directory: {error.strerror or error}.",
+            left="nothing was started",
+            hint="give another --dir",
         )
 
     def _check(self) -> None:
-        if not self.path.exists():
-            return
+        try:
+            if not self.path.exists():
+                return
+        except OSError as error:
+            raise self._unfit(error) from error
         if not self.path.is_dir():
             raise UsageError("Usage", f"{self.path} isn't a directory.", hint="give another --dir")
         names = {entry.name for entry in self.path.iterdir()}

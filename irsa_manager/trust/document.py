@@ -156,6 +156,12 @@ def subjects(document: Any) -> set[tuple[str, str]]:
     return found
 
 
+def federated(document: Any) -> list[str]:
+    """The OIDC providers' ARNs that a document's statements name as principals."""
+    found = (s["Principal"].get("Federated") for s in statements(document) if isinstance(s.get("Principal"), dict))
+    return [p for p in found if isinstance(p, str) and ":oidc-provider/" in p]
+
+
 def length(document: Any) -> int:
     """Characters of the document as sent: an estimate of what IAM counts (its own count is the authority)."""
     return len(compact(document))

@@ -119,7 +119,7 @@ REASONS: Final = (
             "For a policy of your own account write customer/NAME or its full ARN.",
         ),
         what="Policy {policy} doesn't exist or can't be attached.",
-        left="The other policies are in place.",
+        left="{left}",
         next="Check its spelling and case; a policy of your own account is written customer/[PATH/]NAME.",
     ),
     Reason(

@@ -60,12 +60,21 @@ def iam(aws_front: Front) -> Any:
 
 @pytest.fixture
 def limited(aws_front: Front) -> Callable[..., AbstractAsyncContextManager[Aws]]:
-    """A connection of a new IAM user who may do the given actions on everything: `limited("iam:GetRole")`."""
+    """A connection of a new IAM user who may do the given actions on everything: `limited("iam:GetRole")`.
 
-    def connect(*actions: str, deny: str = "") -> AbstractAsyncContextManager[Aws]:
-        statements = [{"Effect": "Allow", "Action": list(actions) or ["sqs:ListQueues"], "Resource": "*"}]
+    deny: an action that is denied; tagging: a condition under which iam:TagRole is allowed.
+    """
+
+    def connect(
+        *actions: str, deny: str = "", tagging: dict[str, Any] | None = None
+    ) -> AbstractAsyncContextManager[Aws]:
+        statements: list[dict[str, Any]] = [
+            {"Effect": "Allow", "Action": list(actions) or ["sqs:ListQueues"], "Resource": "*"}
+        ]
         if deny:
             statements.append({"Effect": "Deny", "Action": [deny], "Resource": "*"})
+        if tagging:
+            statements.append({"Effect": "Allow", "Action": ["iam:TagRole"], "Resource": "*", "Condition": tagging})
         key = aws_front.user(f"u-{secrets.token_hex(4)}", {"Version": "2012-10-17", "Statement": statements})
         return open_aws(settings_for(aws_front, key), pacer=Pacer(500))
 

@@ -10,6 +10,7 @@ from aws_access import calls
 from aws_actions import INLINE, S3, SQS, create, trust_of
 from front_process import Front
 
+from irsa_manager.api import names
 from irsa_manager.api.errors import AwsDenied, AwsExists, AwsMissing, AwsRefused
 from irsa_manager.aws.calls import Aws
 from irsa_manager.aws.execute import ABSENT, DONE, execute
@@ -146,6 +147,17 @@ async def test_without_the_right_to_tag_the_role_is_made_without_tags(
     seen = await read_role(aws, role)
     assert seen is not None
     assert (seen.id, seen.tags) == (done.role_id, {})
+
+
+async def test_where_only_our_own_keys_may_be_set_they_are(limited: Limited, aws: Aws, role: str) -> None:
+    ours = {names.TAG_MARK: "m", names.TAG_OWNER: "a/b"}
+    only_ours = {"ForAllValues:StringLike": {"aws:TagKeys": f"{names.OWN_PREFIX}*"}}
+    async with limited("iam:CreateRole", tagging=only_ours) as mine:
+        done = await execute(mine, create(role, tags={"k": "v", **ours}))
+    assert (done.tags, done.tags_denied) == (ours, False)
+    seen = await read_role(aws, role)
+    assert seen is not None
+    assert seen.tags == ours
 
 
 async def test_without_the_right_to_create_nothing_is_tried_twice(
