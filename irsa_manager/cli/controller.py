@@ -97,12 +97,3 @@ async def _run(settings: object, kubeconfig: str | None, context: str | None) ->
         except asyncio.CancelledError:
             if not work.cancelled():
                 raise
-        except BaseExceptionGroup as group:
-            raise first_cause(group) from group
-
-
-def first_cause(group: BaseException) -> BaseException:
-    """The first real exception in a group of groups."""
-    while isinstance(group, BaseExceptionGroup):
-        group = group.exceptions[0]
-    return group

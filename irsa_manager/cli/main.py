@@ -7,12 +7,15 @@ Exit status: 0 done, 2 changes pending or refused, 1 error (also of usage: Click
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
 import importlib.util
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,7 +24,13 @@ from irsa_manager.api.errors import IrsaError, SandboxError, UsageError
 from irsa_manager.cli.output import print_error
 
 PROGRAM: Final = "irsa-manager"
+DEBUG: Final = "--debug"
 INTERRUPTED: Final = 130
+REFUSALS: Final = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG}
+    | {errno.ENOTDIR, errno.ELOOP, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
+)
+"""What a disk, a right or a limit of the machine refuses (errno(3)); other errors of the system are our fault."""
 SANDBOX_LIBRARIES: Final = ("cryptography", "hypercorn", "joserfc", "ministack")
 
 
@@ -76,37 +85,43 @@ GROUPS: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
 
 def run() -> None:
     """The program's entry point."""
-    sys.exit(main(sys.argv[1:]))
+    _open_closed_streams()
+    status = main(sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is over: Python would only complain
+    sys.exit(status)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command line (without the program's name); returns the exit status."""
-    debug = "--debug" in arguments
-    rest = [argument for argument in arguments if argument != "--debug"]
     try:
-        return dispatch(rest)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output (head, say) has gone; Python would complain once more as it exits.
+        return dispatch([argument for argument in arguments if argument != DEBUG])
+    except (Exception, KeyboardInterrupt, BaseExceptionGroup) as error:  # noqa: BLE001  (no traceback for users)
+        return end(error, arguments)
+
+
+def end(error: BaseException, arguments: Sequence[str]) -> int:
+    """Tell on stderr what ended a command line; returns the exit status. Of a group, its first cause counts."""
+    cause = first_cause(error)
+    with suppress(OSError):  # there may be nobody to tell
+        if DEBUG in arguments:
+            traceback.print_exception(error)
+        if isinstance(cause, KeyboardInterrupt):
+            print("interrupted", file=sys.stderr)
+        elif not isinstance(cause, BrokenPipeError):  # whoever read our output (head, say) has what he wanted
+            print_error(_told(cause), as_json=wants_json(arguments))
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What stdout still holds would make Python complain once more as it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except IrsaError as error:
-        _tell(error, debug, rest)
-        return 1
-    except Exception as error:  # noqa: BLE001  (the last line of defence: no traceback for users)
-        text = f"{type(error).__name__}: {error}"
-        _tell(
-            IrsaError(
-                "Unexpected",
-                f"irsa-manager failed: {text}",
-                hint="run it again with --debug and report what it prints",
-            ),
-            debug,
-            rest,
-        )
-        return 1
+    return INTERRUPTED if isinstance(cause, KeyboardInterrupt) else 1
+
+
+def first_cause(error: BaseException) -> BaseException:
+    """The first exception in a group of groups that is none; any other is its own."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def dispatch(arguments: Sequence[str]) -> int:
@@ -203,10 +218,36 @@ def _no_such(name: str) -> UsageError:
     )
 
 
-def _tell(error: IrsaError, debug: bool, arguments: Sequence[str]) -> None:
-    if debug:
-        traceback.print_exc()
-    print_error(error, as_json=wants_json(arguments))
+def _told(error: BaseException) -> IrsaError:
+    if isinstance(error, IrsaError):
+        return error
+    if isinstance(error, OSError) and error.errno in REFUSALS:
+        where = f": {error.filename}" if error.filename else ""
+        return IrsaError(
+            "SystemRefused",
+            f"{os.strerror(error.errno)}{where}.",
+            hint="see to the disk, the file's rights or the limit (df, ls -ld, ulimit -a), then run it again",
+        )
+    return IrsaError(
+        "Unexpected",
+        f"irsa-manager failed: {type(error).__name__}: {error}",
+        hint="run it again with --debug and report what it prints",
+    )
+
+
+def _open_closed_streams() -> None:
+    """Put /dev/null where a standard stream is closed (>&-, some cron or systemd).
+
+    Python has None there, and the next file to be opened would become our children's standard output.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nowhere, number)
+            os.set_inheritable(number, True)
+            if nowhere != number:
+                os.close(nowhere)
+            setattr(sys, name, open(number, "w" if number else "r"))  # noqa: SIM115, PTH123  (open until the end)
 
 
 def wants_json(arguments: Sequence[str]) -> bool:

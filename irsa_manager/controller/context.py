@@ -36,7 +36,9 @@ class Context:
         self.guard()
         version = irsa.metadata.resource_version
         patch = {"metadata": {"finalizers": finalizers or None, "resourceVersion": version}}
-        return await self.kube.merge_patch(IRSAS, irsa.metadata.namespace, irsa.metadata.name, patch)
+        written = await self.kube.merge_patch(IRSAS, irsa.metadata.namespace, irsa.metadata.name, patch)
+        self.view.wrote(written)
+        return written
 
 
 def now() -> str:

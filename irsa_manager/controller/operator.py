@@ -41,9 +41,7 @@ from irsa_manager.kube.events import EventRecorder
 from irsa_manager.kube.lease import LeaderElector, LeadershipLost
 from irsa_manager.kube.reflector import Reflector
 from irsa_manager.kube.resources import IRSAS, IRSASETUPS, NAMESPACES, SERVICE_ACCOUNTS, Namespace, ServiceAccount
-from irsa_manager.plan.mark import MarkKeys, Whose
-from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import whose
+from irsa_manager.plan.mark import MarkKeys
 
 RESOLVE_RETRY_SECONDS = 5.0
 REPORT_SECONDS = 1.0
@@ -76,7 +74,7 @@ class Operator:
         self._kube = kube
         self._metrics = Metrics()
         self._queue: WorkQueue[str] = WorkQueue()
-        self._view = ClusterView(RoleStore())
+        self._view = ClusterView(RoleStore(), self._wake)
         self._events = EventRecorder(kube)
         self._resolved = Resolved()
         self._news = asyncio.Event()
@@ -277,7 +275,7 @@ class Operator:
 
     async def _resolve(self, resolver: SetupResolver) -> None:
         before = self._resolved
-        found = await resolver.resolve(self._setups.store.values(), self._own_roles())
+        found = await resolver.resolve(self._setups.store.values(), self._view.roles.roles.values(), self._keys)
         if found.error is not None and before.facts is not None:
             # An outage doesn't change the facts: the objects go on by the last ones.
             found = replace(found, facts=before.facts)
@@ -288,14 +286,6 @@ class Operator:
             for key in self._irsas.store:
                 self._queue.add(key, LOW)
         await self._write_setups()
-
-    def _own_roles(self) -> list[ObservedRole]:
-        account = self._resolved.facts.account if self._resolved.facts else ""
-        keys = self._keys
-        if keys is None or not account:
-            return []
-        roles = self._view.roles.roles.values()
-        return [r for r in roles if whose(r, "", account, keys) is not Whose.UNMARKED]
 
     async def _write_setups(self) -> None:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -6,6 +6,7 @@ returns after how many seconds to look again, or None; what it raises is retried
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +38,9 @@ from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.planner import Decision, decide, incomplete
 
+REWRITE_SECONDS = 600.0
+"""How often what can't be read is written again."""
+
 
 class Reconciler:
     """Reconciles IRSAs."""
@@ -45,12 +49,14 @@ class Reconciler:
         self._c = context
         self._roles = context.view.roles
         self._deletion = Deletion(context)
+        self._rewritten: dict[str, float] = {}
 
     async def reconcile(self, key: str) -> float | None:
         """Make the object true, or say why it can't be."""
-        irsa = self._c.view.irsas.get(key)
+        irsa = self._c.view.newest(key)
         if irsa is None:
             self._c.reporter.forget(key)
+            self._rewritten.pop(key, None)
             return None
         try:
             if irsa.metadata.deleting:
@@ -95,7 +101,8 @@ class Reconciler:
             await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, error_told(error), now))
             raise TryAgain(error.code, error.message) from error
         situation = self._c.view.situation(irsa, facts, self._c.keys)
-        decision = decide(irsa, situation, tagging=self._c.hands.tagging)
+        rewrite = self._rewrite_due(irsa)
+        decision = decide(irsa, situation, tagging=self._c.hands.tagging, rewrite=rewrite)
         if (
             decision.plan.actions
             and irsa.status.conditions
@@ -106,8 +113,16 @@ class Reconciler:
         taken = next((f for f in outcome.failures if isinstance(f.error, AwsExists)), None)
         if taken is not None:
             return await self._name_taken(irsa, taken, now)
+        if rewrite and not outcome.failures:
+            self._rewritten[irsa.key] = time.monotonic()
         self._c.reporter.tell(irsa, outcome, facts.account, decision.desired.role.trust if decision.desired else None)
         return await self._conclude(irsa, decision, outcome, facts, now)
+
+    def _rewrite_due(self, irsa: IRSA) -> bool:
+        """Whether what can't be read is to be written again: at the start, after a change, and every ten minutes."""
+        written = self._rewritten.get(irsa.key)
+        changed = irsa.status.observed_generation != irsa.metadata.generation
+        return changed or written is None or time.monotonic() - written > REWRITE_SECONDS
 
     async def _conclude(
         self, irsa: IRSA, decision: Decision, outcome: Outcome, facts: ClusterFacts, now: str
@@ -125,6 +140,8 @@ class Reconciler:
                 role_told = role_told or told
             else:
                 accounts_told = accounts_told or told
+        if decision.role_warning is not None:
+            role_told = role_told or problem_told(decision.role_warning)
         if outcome.role_gone and not self._roles.settling(desired.role.name):
             # Deleted behind our back since the last sweep: look, and make it again.
             self._roles.saw(desired.role.name, await read_role(self._c.aws, desired.role.name))

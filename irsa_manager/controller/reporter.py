@@ -47,7 +47,9 @@ class Reporter:
         self._guard()
         body = {"status": msgspec.to_builtins(after)}
         namespace, name = irsa.metadata.namespace, irsa.metadata.name
-        return await self._kube.apply(IRSAS, namespace, name, body, subresource="status")
+        written = await self._kube.apply(IRSAS, namespace, name, body, subresource="status")
+        self._view.wrote(written)
+        return written
 
     def tell(self, irsa: IRSA, outcome: Outcome, account: str, trust: object) -> None:
         """An event and a log line for each action that took effect. trust: the desired one, None for a deletion."""

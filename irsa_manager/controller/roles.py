@@ -24,6 +24,7 @@ class RoleStore:
         self._clock = clock
         self._written: dict[str, float] = {}
         self._read: dict[str, float] = {}
+        self._tried: dict[str, float] = {}
         self.roles: dict[str, ObservedRole] = {}
         self.complete = False
 
@@ -86,9 +87,19 @@ class RoleStore:
         key = name.lower()
         return self.complete or key in self._read or key in self._written
 
+    def tried(self, name: str) -> None:
+        """A read of the role failed: the others' turn comes first all the same."""
+        self._tried[name.lower()] = self._clock()
+
     def oldest_read(self, names: Iterable[str]) -> str | None:
         """Of these roles the one whose last read is longest ago: whose turn it is where there are no sweeps."""
-        return min(names, key=lambda name: self._read.get(name.lower(), float("-inf")), default=None)
+        never = float("-inf")
+
+        def last(name: str) -> float:
+            key = name.lower()
+            return max(self._read.get(key, never), self._tried.get(key, never))
+
+        return min(names, key=last, default=None)
 
     def _put(self, name: str, role: ObservedRole | None) -> None:
         if role is None:

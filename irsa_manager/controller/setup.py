@@ -26,10 +26,11 @@ from irsa_manager.kube.client import Kube
 from irsa_manager.kube.errors import KubeThrottled, KubeUnavailable
 from irsa_manager.kube.resources import NAMESPACES
 from irsa_manager.plan.facts import ClusterFacts
+from irsa_manager.plan.mark import MarkKeys, Whose, judge
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.planner import Problem
 from irsa_manager.trust import arn
-from irsa_manager.trust.document import federated
+from irsa_manager.trust.document import federated, statements
 
 QUOTAS_SECONDS = 600.0
 
@@ -66,9 +67,13 @@ class SetupResolver:
         self._summary_read = float("-inf")
 
     def choose(
-        self, setups: Iterable[IRSASetup], trusted_hosts: Mapping[str, int]
+        self, setups: Iterable[IRSASetup], trusted_hosts: Mapping[str, int], own_host: str = ""
     ) -> tuple[IRSASetup | None, dict[str, str]]:
-        """The setup that counts, and why each other one doesn't. trusted_hosts: roles of ours by issuer host."""
+        """The setup that counts, and why each other one doesn't.
+
+        trusted_hosts: how many roles of ours trust each issuer's host path. own_host: the host path that a setup means
+        which names none: the cluster's own issuer.
+        """
         everybody = sorted(setups, key=lambda s: (s.metadata.creation_timestamp, s.key))
         if self._named:
             eligible = [s for s in everybody if s.key == self._named]
@@ -76,8 +81,8 @@ class SetupResolver:
         else:
             eligible = [s for s in everybody if s.metadata.namespace == self._namespace]
             why = f"only an IRSASetup in namespace {self._namespace} counts"
-        trusted = [s for s in eligible if trusted_hosts.get(_host(s))]
-        chosen = next(iter([*trusted, *eligible]), None)
+        # max() takes the first of equals, which is the older one.
+        chosen = max(eligible, key=lambda s: trusted_hosts.get(_host(s) or own_host, 0), default=None)
         ignored = {}
         for setup in everybody:
             if setup is chosen:
@@ -88,11 +93,20 @@ class SetupResolver:
                 ignored[setup.key] = why[0].upper() + why[1:]
         return chosen, ignored
 
-    async def resolve(self, setups: Iterable[IRSASetup], roles: Iterable[ObservedRole]) -> Resolved:
-        """Find the facts anew. Never raises for AWS or Kubernetes: what failed is in the result."""
-        chosen, ignored = self.choose(setups, hosts_trusted(roles))
+    async def resolve(
+        self, setups: Iterable[IRSASetup], roles: Iterable[ObservedRole] = (), keys: MarkKeys | None = None
+    ) -> Resolved:
+        """Find the facts anew. Never raises for AWS or Kubernetes: what failed is in the result.
+
+        roles: the account's, of which those that bear a mark of these keys tell which issuer is in use.
+        """
+        setups = list(setups)
+        chosen, ignored = self.choose(setups, {})
         try:
             identity = await self._aws.identity()
+            if len(setups) > 1 and keys is not None:
+                trusted = hosts_trusted(roles, keys, identity.account)
+                chosen, ignored = self.choose(setups, trusted, await self._own_host())
             issuer, source, problem = await self._issuer(chosen)
             if problem is not None:
                 return Resolved(problem=problem, setup=chosen, ignored=ignored)
@@ -118,6 +132,15 @@ class SetupResolver:
             policy_quota=(summary or {}).get("AttachedPoliciesPerRoleQuota", 10),
         )
         return Resolved(facts=facts, setup=chosen, ignored=ignored, provider=provider, provider_denied=denied)
+
+    async def _own_host(self) -> str:
+        try:
+            return arn.provider_host(str((await self._kube.discovery_document()).get("issuer", "")))
+        except (KubeUnavailable, KubeThrottled):
+            raise
+        except KubernetesError as error:
+            log.debug("the cluster's own issuer can't be read", error=str(error))
+            return ""
 
     async def _quotas(self) -> dict[str, int] | None:
         # Quotas change by a request to AWS, not by the minute.
@@ -184,11 +207,17 @@ def reachable(issuer: str) -> bool:
         return True
 
 
-def hosts_trusted(roles: Iterable[ObservedRole]) -> dict[str, int]:
-    """How many of these roles trust each issuer's host path."""
+def hosts_trusted(roles: Iterable[ObservedRole], keys: MarkKeys, account: str) -> dict[str, int]:
+    """How many of this cluster's roles trust each issuer's host path.
+
+    Only the statement that bears the mark counts: what else a role trusts is its author's choice (additionalProviders).
+    """
     counts: dict[str, int] = {}
     for role in roles:
-        for provider in federated(role.trust):
-            host = arn.provider_host(provider)
-            counts[host] = counts.get(host, 0) + 1
+        for statement in statements(role.trust):
+            sid = statement.get("Sid")
+            if isinstance(sid, str) and judge(keys, account, role.name, "", sid) is not Whose.UNMARKED:
+                for provider in federated({"Statement": statement}):
+                    host = arn.provider_host(provider)
+                    counts[host] = counts.get(host, 0) + 1
     return counts

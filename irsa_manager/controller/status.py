@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -13,6 +13,7 @@ from irsa_manager.controller.telling import Told
 from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.mark import MarkKeys, RecordedRole, sign_record
 from irsa_manager.plan.observed import ObservedRole
+from irsa_manager.plan.ownership import extra
 from irsa_manager.plan.planner import Decision
 from irsa_manager.trust.document import sha256
 
@@ -46,7 +47,7 @@ def judged(
     role_status, record = before.role, before.record
     if mine and role is not None:
         origin = before.role.origin or "Created"
-        inline = tuple(sorted(n for n in desired.role.inline if n in (role.inline or {})))
+        inline = tuple(sorted(_present(desired.role.inline, role)))
         role_status = RoleStatus(
             name=role.name,
             arn=role.arn,
@@ -59,9 +60,8 @@ def judged(
             foreign_inline_policies=decision.foreign_inline,
             managed=desired.role.managed,
         )
-        record = Record(
-            sign_record(keys, RecordedRole(facts.account, role.name, role.id, irsa.key, desired.role.managed))
-        )
+        told = RecordedRole(facts.account, role.name, role.id, irsa.key, desired.role.managed, extra(decision.bound))
+        record = Record(sign_record(keys, told))
     good = _ready_message(decision, role, facts, settling=settling)
     conditions = _conditions(irsa, role_told, accounts_told, ready_told, good, len(decision.bound), now)
     after = replace(
@@ -76,6 +76,14 @@ def judged(
         conditions=conditions,
     )
     return _stamped(before, after, changed=changed, now=now)
+
+
+def _present(wanted: Iterable[str], role: ObservedRole) -> list[str]:
+    """Of our inline policies those that are there: IAM matches their names ignoring case."""
+    if role.inline is None:
+        return list(wanted)
+    there = {name.lower() for name in role.inline}
+    return [name for name in wanted if name.lower() in there]
 
 
 def _retired(before: IRSAStatus, decision: Decision, current: str) -> tuple[RoleStatus, ...]:

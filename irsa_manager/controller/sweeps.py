@@ -134,6 +134,7 @@ class Sweeper:
                 try:
                     role = await read_role(self._aws, name, priority=Priority.SWEEP)
                 except AwsError as error:
+                    self._view.roles.tried(name)
                     log.debug("a role couldn't be read", role=name, code=error.code, error=str(error))
                 else:
                     if self._view.roles.saw(name, role):

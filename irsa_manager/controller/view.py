@@ -1,9 +1,13 @@
-"""The cluster as the controller's caches have it, indexed by what a reconcile asks for."""
+"""The cluster as the controller's caches have it, indexed by what a reconcile asks for.
+
+Nothing here walks all objects for one event: names that are written out are looked up, and only objects with globs or
+selectors are asked one by one.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from typing import Generic, TypeVar
 
 from msgspec import UNSET
 
@@ -12,11 +16,43 @@ from irsa_manager.api.irsa import IRSA
 from irsa_manager.controller.roles import RoleStore
 from irsa_manager.kube.resources import Namespace, ServiceAccount, split_key
 from irsa_manager.plan.facts import ClusterFacts, NamespaceFact, Situation
-from irsa_manager.plan.mark import MarkKeys
-from irsa_manager.plan.namespaces import may_concern, resolve
+from irsa_manager.plan.mark import MarkKeys, Whose
+from irsa_manager.plan.namespaces import is_glob, may_concern, resolve
 from irsa_manager.plan.observed import ObservedServiceAccount
+from irsa_manager.plan.ownership import whose
 
 Key = tuple[str, str]
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V", bound=Hashable)
+
+LONGEST_ARN = 2048
+"""Characters (IAM API, arnType). A longer annotation names no role, and isn't worth keeping."""
+
+
+class Index(Generic[K, V]):
+    """Sets by key; a key whose set is empty takes no memory."""
+
+    def __init__(self) -> None:
+        self._sets: dict[K, set[V]] = {}
+
+    def add(self, key: K, value: V) -> None:
+        """Put it in."""
+        self._sets.setdefault(key, set()).add(value)
+
+    def discard(self, key: K, value: V) -> None:
+        """Take it out, if it is there."""
+        found = self._sets.get(key)
+        if found is not None:
+            found.discard(value)
+            if not found:
+                del self._sets[key]
+
+    def get(self, key: K) -> Collection[V]:
+        """What is there under the key."""
+        return self._sets.get(key, ())
+
+    def __len__(self) -> int:
+        return len(self._sets)
 
 
 def observe(account: ServiceAccount) -> ObservedServiceAccount:
@@ -37,64 +73,58 @@ def observe(account: ServiceAccount) -> ObservedServiceAccount:
 
 
 class ClusterView:
-    """Stores of the reflectors, and indexes over them that are kept as they change."""
+    """Stores of the reflectors, and indexes over them that are kept as they change.
 
-    def __init__(self, roles: RoleStore) -> None:
+    wake: told which other objects must look again, since this one gave up a ServiceAccount that they claim.
+    """
+
+    def __init__(self, roles: RoleStore, wake: Callable[[set[str]], None] = lambda _keys: None) -> None:
         self.roles = roles
         self.irsas: Mapping[str, IRSA] = {}
         self.accounts: Mapping[str, ServiceAccount] = {}
+        self._wake = wake
         self._namespace_facts: dict[str, NamespaceFact] = {}
-        self._by_account_name: defaultdict[str, set[str]] = defaultdict(set)
-        self._by_role: defaultdict[str, set[str]] = defaultdict(set)
-        self._pointing: defaultdict[str, set[Key]] = defaultdict(set)
-        self._claims: defaultdict[Key, set[str]] = defaultdict(set)
+        self._naming: Index[Key, str] = Index()
+        self._in_namespace: Index[str, str] = Index()
+        self._reaching: set[str] = set()
+        self._by_role: Index[str, str] = Index()
+        self._pointing: Index[str, Key] = Index()
+        self._claims: Index[Key, str] = Index()
         self._claimed: dict[str, set[Key]] = {}
+        self._written: dict[str, IRSA] = {}
+
+    # What changed, and whom that concerns
 
     def irsa_changed(self, key: str, old: IRSA | None, new: IRSA | None) -> set[str]:
         """Keep the indexes; which other objects must look again because this one gave something up."""
+        for irsa, change in ((old, "discard"), (new, "add")):
+            if irsa is None:
+                continue
+            for place in _named_places(irsa):
+                getattr(self._naming, change)(place, key)
+                getattr(self._in_namespace, change)(place[0], key)
+            for role in _role_names(irsa):
+                getattr(self._by_role, change)(role, key)
+        (self._reaching.add if new is not None and _reaches_further(new) else self._reaching.discard)(key)
         others: set[str] = set()
-        if old is not None:
-            for name in _account_names(old):
-                self._by_account_name[name].discard(key)
-            for role in _role_names(old):
-                self._by_role[role].discard(key)
-        if new is not None:
-            for name in _account_names(new):
-                self._by_account_name[name].add(key)
-            for role in _role_names(new):
-                self._by_role[role].add(key)
-        else:
+        if new is None:
             others |= self.claim(key, ())
-        if old is not None:
-            for role in _role_names(old) - (_role_names(new) if new else set()):
-                others |= self._by_role[role]
-        return others - {key}
-
-    def claim(self, key: str, wanted: Iterable[Key]) -> set[str]:
-        """The object claims exactly these ServiceAccounts now. Who else claims what it gave up."""
-        now, before = set(wanted), self._claimed.get(key, set())
-        others: set[str] = set()
-        for gone in before - now:
-            self._claims[gone].discard(key)
-            others |= self._claims[gone]
-        for new in now - before:
-            self._claims[new].add(key)
-        if now:
-            self._claimed[key] = now
-        else:
-            self._claimed.pop(key, None)
+            self._written.pop(key, None)
+        kept = _role_names(new) if new is not None else set()
+        for role in (_role_names(old) if old is not None else set()) - kept:
+            others |= set(self._by_role.get(role))
         return others - {key}
 
     def account_changed(self, key: str, old: ServiceAccount | None, new: ServiceAccount | None) -> set[str]:
         """Keep the indexes; the objects that a changed ServiceAccount concerns."""
         place = split_key(key)
-        for account in (old, new):
-            role = account.metadata.annotations.get(names.ANNOTATION_ROLE_ARN) if account else None
+        for account, change in ((old, self._pointing.discard), (new, self._pointing.add)):
+            role = _points_to(account)
             if role:
-                (self._pointing[role].add if account is new else self._pointing[role].discard)(place)
+                change(role, place)
         namespace, name = place
-        concerned = {k for k in self._by_account_name.get(name, ()) if self._reaches(k, namespace)}
-        return concerned | self._claims.get(place, set())
+        further = {k for k in self._reaching if self._means(k, namespace, name)}
+        return further | set(self._naming.get(place)) | set(self._claims.get(place))
 
     def namespace_changed(self, name: str, new: Namespace | None) -> set[str]:
         """Keep the facts; the objects that a namespace that came, went or changed concerns."""
@@ -102,29 +132,67 @@ class ClusterView:
             self._namespace_facts.pop(name, None)
         else:
             self._namespace_facts[name] = NamespaceFact(new.metadata.labels, new.terminating)
-        bound = {k for k, irsa in self.irsas.items() if any(b.namespace == name for b in irsa.status.service_accounts)}
-        return bound | {key for key in self.irsas if self._reaches(key, name)}
+        return set(self._in_namespace.get(name)) | {key for key in self._reaching if self._means(key, name)}
 
     def role_changed(self, name: str) -> set[str]:
         """The objects that name that role."""
-        return set(self._by_role.get(name.lower(), ()))
+        return set(self._by_role.get(name.lower()))
 
-    def _reaches(self, key: str, namespace: str) -> bool:
+    def _means(self, key: str, namespace: str, name: str = "") -> bool:
         irsa = self.irsas.get(key)
-        return irsa is not None and irsa.spec is not UNSET and may_concern(irsa.spec.service_account, namespace)
+        if irsa is None or irsa.spec is UNSET or (name and name not in irsa.spec.service_account.names):
+            return False
+        return may_concern(irsa.spec.service_account, namespace)
+
+    # Our own writes, which the watch brings back a moment later
+
+    def wrote(self, irsa: IRSA) -> None:
+        """We wrote the object, and this is what the API server answered."""
+        if irsa.key in self.irsas:
+            self._written[irsa.key] = irsa
+
+    def newest(self, key: str) -> IRSA | None:
+        """The newest version of the object that is known: the cache's, or our own last write's.
+
+        Versions are compared as numbers, which they are (https://kubernetes.io/docs/reference/using-api/api-concepts/
+        #resource-versions); where they aren't, the cache's counts.
+        """
+        cached, written = self.irsas.get(key), self._written.get(key)
+        if cached is None or written is None or cached.metadata.uid != written.metadata.uid:
+            return cached
+        versions = (cached.metadata.resource_version, written.metadata.resource_version)
+        if all(version.isdigit() for version in versions) and int(versions[0]) < int(versions[1]):
+            return written
+        self._written.pop(key, None)
+        return cached
+
+    # What the planner needs
+
+    def claim(self, key: str, wanted: Iterable[Key]) -> set[str]:
+        """The object claims exactly these ServiceAccounts now. Who else claims what it gave up."""
+        now, before = set(wanted), self._claimed.get(key, set())
+        others: set[str] = set()
+        for gone in before - now:
+            self._claims.discard(gone, key)
+            others |= set(self._claims.get(gone))
+        for new in now - before:
+            self._claims.add(new, key)
+        if now:
+            self._claimed[key] = now
+        else:
+            self._claimed.pop(key, None)
+        return others - {key}
 
     def situation(self, irsa: IRSA, facts: ClusterFacts, keys: MarkKeys) -> Situation:
         """What the planner needs for one object."""
-        namespaces = self._namespace_facts
-        wanted = self._wanted(irsa, namespaces, facts)
+        wanted = self._wanted(irsa, facts)
         if not irsa.metadata.deleting:
-            # What a dying object holds is given up when it is gone: then whoever else claims it is woken.
-            self.claim(irsa.key, wanted)
+            self._wake(self.claim(irsa.key, wanted))
         places = set(wanted) | {(b.namespace, b.name) for b in irsa.status.service_accounts}
         for role in _role_names(irsa):
             observed = self.roles.get(role)
             if observed is not None:
-                places |= self._pointing.get(observed.arn, set())
+                places |= set(self._pointing.get(observed.arn))
         accounts = {
             place: observe(account)
             for place in places
@@ -133,51 +201,80 @@ class ClusterView:
         return Situation(
             facts=facts,
             keys=keys,
-            namespaces=namespaces,
+            namespaces=self._namespace_facts,
             roles=self.roles.roles,
             service_accounts=accounts,
-            holders=self._holders(irsa, wanted),
+            holders=self._holders(irsa, places, wanted, facts, keys),
         )
 
-    def _wanted(self, irsa: IRSA, namespaces: Mapping[str, NamespaceFact], facts: ClusterFacts) -> set[Key]:
+    def _wanted(self, irsa: IRSA, facts: ClusterFacts) -> set[Key]:
         if irsa.spec is UNSET or irsa.metadata.deleting:
             return set()
         spec = irsa.spec.service_account
-        reach = resolve(spec, namespaces, facts.operator_namespace)
+        reach = resolve(spec, self._namespace_facts, facts.operator_namespace)
         return {(namespace, name) for namespace in reach.living for name in spec.names}
 
-    def _holders(self, irsa: IRSA, wanted: Iterable[Key]) -> dict[Key, str]:
-        """Of the ServiceAccounts that others claim too, those that another one holds.
+    def _holders(
+        self, irsa: IRSA, places: Iterable[Key], wanted: set[Key], facts: ClusterFacts, keys: MarkKeys
+    ) -> dict[Key, str]:
+        """Of these ServiceAccounts those that another living object claims and holds.
 
-        Who is annotated holds it, then who is older, then who comes first by name.
+        Who is annotated with a role of its own holds it, then who is older, then who comes first by name. An object
+        whose role isn't its own can bind nobody, so it holds nothing.
         """
         holders: dict[Key, str] = {}
-        places = (
-            set(wanted) if not irsa.metadata.deleting else {(b.namespace, b.name) for b in irsa.status.service_accounts}
-        )
         for place in places:
             rivals = [
                 other
-                for key in self._claims.get(place, ())
-                if key != irsa.key and (other := self.irsas.get(key)) is not None and not other.metadata.deleting
+                for key in self._claims.get(place)
+                if key != irsa.key
+                and (other := self.irsas.get(key)) is not None
+                and not other.metadata.deleting
+                and self._may_hold(other, facts, keys)
             ]
-            if rivals:
-                candidates = rivals if irsa.metadata.deleting else [irsa, *rivals]
-                holder = min(candidates, key=lambda candidate: self._rank(candidate, place))
-                if holder.key != irsa.key:
-                    holders[place] = holder.key
+            if not rivals:
+                continue
+            candidates = [irsa, *rivals] if place in wanted else rivals
+            holder = min(candidates, key=lambda candidate: self._rank(candidate, place, facts, keys))
+            if holder.key != irsa.key:
+                holders[place] = holder.key
         return holders
 
-    def _rank(self, irsa: IRSA, place: Key) -> tuple[bool, str, str]:
-        account = self.accounts.get(f"{place[0]}/{place[1]}")
-        role = account.metadata.annotations.get(names.ANNOTATION_ROLE_ARN) if account else None
-        mine = {observed.arn for name in _role_names(irsa) if (observed := self.roles.get(name)) is not None}
+    def _may_hold(self, irsa: IRSA, facts: ClusterFacts, keys: MarkKeys) -> bool:
+        observed = self.roles.get(irsa.spec.iam_role.name) if irsa.spec is not UNSET else None
+        return observed is None or whose(observed, irsa.key, facts.account, keys, irsa.status) is Whose.MINE
+
+    def _rank(self, irsa: IRSA, place: Key, facts: ClusterFacts, keys: MarkKeys) -> tuple[bool, str, str]:
+        role = _points_to(self.accounts.get(f"{place[0]}/{place[1]}"))
+        mine = {
+            observed.arn
+            for name in _role_names(irsa)
+            if (observed := self.roles.get(name)) is not None
+            and whose(observed, irsa.key, facts.account, keys, irsa.status) is Whose.MINE
+        }
         return (role not in mine, irsa.metadata.creation_timestamp, irsa.key)
 
 
-def _account_names(irsa: IRSA) -> set[str]:
-    names_ = {b.name for b in irsa.status.service_accounts}
-    return names_ | set(irsa.spec.service_account.names) if irsa.spec is not UNSET else names_
+def _points_to(account: ServiceAccount | None) -> str:
+    role = account.metadata.annotations.get(names.ANNOTATION_ROLE_ARN, "") if account is not None else ""
+    return role if len(role) <= LONGEST_ARN else ""
+
+
+def _named_places(irsa: IRSA) -> set[Key]:
+    """The ServiceAccounts that an object writes out, and those that its status lists."""
+    places = {(b.namespace, b.name) for b in irsa.status.service_accounts}
+    if irsa.spec is not UNSET:
+        spec = irsa.spec.service_account
+        places |= {(namespace, name) for namespace in spec.namespaces if not is_glob(namespace) for name in spec.names}
+    return places
+
+
+def _reaches_further(irsa: IRSA) -> bool:
+    """Whether an object means namespaces that it doesn't write out."""
+    if irsa.spec is UNSET:
+        return False
+    spec = irsa.spec.service_account
+    return spec.namespace_selector is not UNSET or any(is_glob(namespace) for namespace in spec.namespaces)
 
 
 def _role_names(irsa: IRSA) -> set[str]:

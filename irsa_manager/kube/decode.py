@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 from irsa_manager.kube.errors import Status
+from irsa_manager.kube.nesting import cut_deep
 from irsa_manager.kube.resources import KubeObject, Resource
 
 T = TypeVar("T", bound=KubeObject)
@@ -104,12 +105,17 @@ class Decoder(Generic[T]):
 
     def object(self, body: bytes | Raw) -> T:
         """One object; raises msgspec.ValidationError or DecodeError where it doesn't fit."""
-        return self._object.decode(body)
+        try:
+            return self._object.decode(body)
+        except RecursionError:
+            return self._object.decode(cut_deep(bytes(body)))
 
     def page(self, body: bytes) -> Page[T]:
         """One page of a list; raises msgspec.MsgspecError only where the body isn't a list at all."""
         try:
             whole = self._items.decode(body)
+        except RecursionError:
+            return self.page(cut_deep(body))
         except msgspec.ValidationError:
             return self._page_by_item(body)
         return Page(items=whole.items or [], version=whole.metadata.resource_version, more=whole.metadata.more)
@@ -119,7 +125,7 @@ class Decoder(Generic[T]):
         page: Page[T] = Page(items=[], version=raw.metadata.resource_version, more=raw.metadata.more)
         for item in raw.items or ():
             try:
-                page.items.append(self._object.decode(item))
+                page.items.append(self.object(item))
             except msgspec.ValidationError as error:
                 identity = self._identified.decode(item).metadata
                 page.unreadable.append(Unreadable(identity.key, identity.resource_version, str(error)))
@@ -127,13 +133,16 @@ class Decoder(Generic[T]):
 
     def event(self, line: bytes) -> WatchEvent[T]:
         """One line of a watch; raises msgspec.MsgspecError where it isn't one."""
-        raw = self._event.decode(line)
+        try:
+            raw = self._event.decode(line)
+        except RecursionError:
+            return self.event(cut_deep(line))
         if raw.type == ERROR:
             return WatchEvent(raw.type, status=self._status.decode(raw.object))
         if raw.type in (BOOKMARK, DELETED):
             return WatchEvent(raw.type, self._identified.decode(raw.object).metadata)
         try:
-            decoded = self._object.decode(raw.object)
+            decoded = self.object(raw.object)
         except msgspec.ValidationError as error:
             identity = self._identified.decode(raw.object).metadata
             unreadable = Unreadable(identity.key, identity.resource_version, str(error))

@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from irsa_manager.api import names
-from irsa_manager.api.irsa import IRSASpec, ServiceAccountSpec
+from irsa_manager.api.irsa import IRSASpec, ProviderSpec, ServiceAccountSpec
 from irsa_manager.plan import mark
 from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.namespaces import Reach, is_glob, resolve
@@ -67,21 +67,23 @@ class Desired(Struct, frozen=True):
     reach: Reach
 
 
-def desire(spec: IRSASpec, owner: str, situation: Situation, current_path: str | None = None) -> Desired:
+def desire(spec: IRSASpec, owner: str, situation: Situation, current: ObservedRole | None = None) -> Desired:
     """What an object of namespace/name `owner` asks for.
 
-    current_path: of the role that exists (IAM can't move a role).
+    current: the role that exists: its path and spelling stay (IAM can't change them).
     """
     facts = situation.facts
     reach = resolve(spec.service_account, situation.namespaces, facts.operator_namespace)
-    role = _role(spec, owner, situation, reach, current_path)
+    role = _role(spec, owner, situation, reach, current)
     return Desired(role=role, service_accounts=_service_accounts(spec, role.arn, reach), reach=reach)
 
 
-def _role(spec: IRSASpec, owner: str, situation: Situation, reach: Reach, current_path: str | None) -> DesiredRole:
+def _role(spec: IRSASpec, owner: str, situation: Situation, reach: Reach, current: ObservedRole | None) -> DesiredRole:
     facts, wanted = situation.facts, spec.iam_role
-    # IAM can't move a role: the one that exists has the path that it has.
-    path = current_path or (wanted.path if wanted.path is not UNSET else facts.role_defaults.path)
+    path = wanted.path if wanted.path is not UNSET else facts.role_defaults.path
+    name, role_arn = wanted.name, arn.role_arn(facts.partition, facts.account, path, wanted.name)
+    if current is not None:
+        name, path, role_arn = current.name, current.path, current.arn
     sid = mark.make(situation.keys, facts.account, wanted.name, owner)
     audiences = _audiences(spec, facts.client_ids)
     subjects = tuple(subject(ns, name) for ns in reach.living for name in spec.service_account.names)
@@ -95,9 +97,9 @@ def _role(spec: IRSASpec, owner: str, situation: Situation, reach: Reach, curren
     managed += ["maxSessionDurationSeconds"] if wanted.max_session_duration_seconds is not UNSET else []
     managed += ["permissionsBoundary"] if boundary is not None else []
     return DesiredRole(
-        name=wanted.name,
+        name=name,
         path=path,
-        arn=arn.role_arn(facts.partition, facts.account, path, wanted.name),
+        arn=role_arn,
         mark=sid,
         trust=build(sid, trusts, spec.trust.conditions),
         policies=tuple(dict.fromkeys(arn.policy_arn(p, facts.partition, facts.account) for p in spec.iam_policies)),
@@ -163,22 +165,32 @@ def _without_globs(spec: IRSASpec) -> ServiceAccountSpec:
 
 def _other_trusts(spec: IRSASpec, situation: Situation, audiences: tuple[str, ...]) -> list[ProviderTrust]:
     facts = situation.facts
-    own = tuple(n for n in spec.service_account.namespaces if not is_glob(n))
     trusts = []
     for other in spec.trust.additional_providers:
         host = arn.provider_host(other.issuer)
-        # Another cluster's namespaces can't be looked at: they are taken as they are named.
-        namespaces = other.namespaces or own
         accounts = other.service_account_names or spec.service_account.names
+        names_, globs = other_namespaces(spec, other)
         trusts.append(
             ProviderTrust(
                 provider=arn.provider_arn(facts.partition, facts.account, host),
                 host=host,
                 audiences=audiences,
-                subjects=tuple(subject(ns, name) for ns in namespaces for name in accounts),
+                subjects=tuple(subject(ns, name) for ns in names_ for name in accounts),
+                patterns=tuple(subject(ns, name) for ns in globs for name in accounts),
             )
         )
     return trusts
+
+
+def other_namespaces(spec: IRSASpec, other: ProviderSpec) -> tuple[list[str], list[str]]:
+    """The namespaces of another cluster that are trusted, by name and by pattern.
+
+    Its own or else this object's, as they are written: another cluster's namespaces can't be looked at. Patterns only
+    with subjectMatch: Pattern.
+    """
+    written = other.namespaces or spec.service_account.namespaces
+    globs = [n for n in written if is_glob(n)] if spec.trust.subject_match == "Pattern" else []
+    return [n for n in written if not is_glob(n)], globs
 
 
 def disarmed(role: ObservedRole, owner: str, situation: Situation) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The actions that turn the role that is into the role that should be. Pure.
 
-Order: what narrows first (boundary, trust), then policies, then what is only descriptive.
+Order: what narrows first (boundary, trust), then policies, then what is only descriptive, what widens last.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from irsa_manager.plan.desired import DEFAULT_SESSION_SECONDS, DesiredRole
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.trust.arn import policy_name
 from irsa_manager.trust.document import same, subjects
+
+UNREAD = "written again, since it can't be read"
 
 KEPT_POLICIES = ("AWSDenyAll", "AWSCompromisedKeyQuarantine")
 """Managed policies (by the beginning of their names) that incident response attaches; drift repair leaves them."""
@@ -62,20 +64,25 @@ def update(
     inline_before: tuple[str, ...] = (),
     quota: int = 10,
     tagging: bool = True,
+    rewrite: bool = False,
 ) -> list[AwsAction]:
-    """What makes an existing role of ours right. Attributes that aren't known are left alone.
+    """What makes an existing role of ours right.
 
     managed_before: attributes that the spec had set (status.role.managed); those it no longer sets are taken back.
-    inline_before: inline policies that we had put. quota: managed policies that a role may have.
+    inline_before: inline policies that we had put. quota: managed policies that a role may have. rewrite: write what
+    can't be read, since the object changed or it is time; else what isn't known is left alone.
     """
     before = set(managed_before) - set(desired.managed)
+    boundary = _boundary(desired, observed, "permissionsBoundary" in before)
+    widening = [action for action in boundary if isinstance(action, RemoveBoundary)]
     return [
-        *_boundary(desired, observed, "permissionsBoundary" in before),
+        *(action for action in boundary if action not in widening),
         *_trust(desired, observed),
-        *_policies(desired, observed, quota),
-        *_inline(desired, observed, inline_before),
+        *_policies(desired, observed, quota, rewrite),
+        *_inline(desired, observed, inline_before, rewrite),
         *_attributes(desired, observed, before),
         *(_tags(desired, observed, before) if tagging else ()),
+        *widening,
     ]
 
 
@@ -120,9 +127,11 @@ def foreign_kept(policy_arn: str) -> bool:
     return policy_arn.split(":")[4] == "aws" and name.startswith(KEPT_POLICIES)
 
 
-def _policies(desired: DesiredRole, observed: ObservedRole, quota: int) -> list[AwsAction]:
+def _policies(desired: DesiredRole, observed: ObservedRole, quota: int, rewrite: bool) -> list[AwsAction]:
     if observed.attached is None:
-        return []
+        return [
+            AttachPolicy(role=desired.name, reason=UNREAD, policy_arn=p) for p in (desired.policies if rewrite else ())
+        ]
     attached = set(observed.attached)
     attach: list[AwsAction] = [
         AttachPolicy(role=desired.name, reason="not attached", policy_arn=p)
@@ -138,9 +147,11 @@ def _policies(desired: DesiredRole, observed: ObservedRole, quota: int) -> list[
     return [*attach, *detach] if len(attached) + len(attach) <= quota else [*detach, *attach]
 
 
-def _inline(desired: DesiredRole, observed: ObservedRole, inline_before: tuple[str, ...]) -> list[AwsAction]:
+def _inline(
+    desired: DesiredRole, observed: ObservedRole, inline_before: tuple[str, ...], rewrite: bool
+) -> list[AwsAction]:
     if observed.inline is None:
-        return []
+        return _inline_unread(desired, inline_before) if rewrite else []
     # IAM matches the names of inline policies ignoring case and keeps the first spelling.
     found = {name.lower(): (name, document) for name, document in observed.inline.items()}
     actions: list[AwsAction] = []
@@ -156,6 +167,16 @@ def _inline(desired: DesiredRole, observed: ObservedRole, inline_before: tuple[s
         if name.lower() in found and name.lower() not in wanted
     ]
     return actions
+
+
+def _inline_unread(desired: DesiredRole, inline_before: tuple[str, ...]) -> list[AwsAction]:
+    puts: list[AwsAction] = [
+        PutInlinePolicy(role=desired.name, reason=UNREAD, name=name, document=document)
+        for name, document in desired.inline.items()
+    ]
+    wanted = {name.lower() for name in desired.inline}
+    gone = [name for name in inline_before if name.lower() not in wanted]
+    return [*puts, *(DeleteInlinePolicy(role=desired.name, reason="not in the spec any more", name=n) for n in gone)]
 
 
 def foreign_inline(desired: DesiredRole, observed: ObservedRole, inline_before: tuple[str, ...]) -> tuple[str, ...]:

@@ -91,17 +91,22 @@ def current(keys: MarkKeys, account: str, role: str, owner: str, mark: str) -> b
 
 
 class RecordedRole(Struct, frozen=True):
-    """What a record vouches for: the role's unique id, and which of its attributes were set from the spec."""
+    """What a record vouches for: the role's unique id, and which of its attributes were set from the spec.
+
+    extra: canonical text of what else the status must not lie about.
+    """
 
     account: str
     role: str
     role_id: str
     owner: str
     managed: tuple[str, ...] = ()
+    extra: str = ""
 
     def digest(self, key: bytes) -> str:
         """The record's signature with that key."""
-        return _digest(key, "record", self.account, self.role.lower(), self.role_id, self.owner, *self.managed)
+        told = (str(len(self.managed)), *self.managed, self.extra)
+        return _digest(key, "record", self.account, self.role.lower(), self.role_id, self.owner, *told)
 
 
 def sign_record(keys: MarkKeys, recorded: RecordedRole) -> str:

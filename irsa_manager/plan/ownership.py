@@ -10,11 +10,15 @@ Rules, each tested:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
 from irsa_manager.api import names
-from irsa_manager.api.irsa import IRSAStatus
+from irsa_manager.api.irsa import BoundServiceAccount, IRSAStatus
 from irsa_manager.plan.mark import MarkKeys, RecordedRole, Whose, judge, record_valid
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.trust.document import sids
+from irsa_manager.trust.document import compact, sids
 
 
 def marks(role: ObservedRole) -> list[str]:
@@ -31,17 +35,31 @@ def whose(role: ObservedRole, owner: str, account: str, keys: MarkKeys, status: 
     if Whose.CLUSTER in verdicts:
         return Whose.CLUSTER
     if status is not None and status.role.id and status.role.id == role.id:
-        recorded = RecordedRole(account, role.name, role.id, owner, status.role.managed)
-        if record_valid(keys, status.record.mac, recorded):
+        told = recorded(status, owner, account)
+        if told.role.lower() == role.name.lower() and record_valid(keys, status.record.mac, told):
             return Whose.MINE
     return Whose.UNMARKED
 
 
-def trusted_managed(status: IRSAStatus, owner: str, account: str, keys: MarkKeys) -> tuple[str, ...]:
-    """The attributes that the spec had set before, if the status' record vouches for the list; else none.
-
-    A forged list could otherwise make the manager take a permissions boundary away.
-    """
+def recorded(status: IRSAStatus, owner: str, account: str) -> RecordedRole:
+    """What the status' record has to vouch for."""
     role = status.role
-    recorded = RecordedRole(account, role.name, role.id, owner, role.managed)
-    return role.managed if record_valid(keys, status.record.mac, recorded) else ()
+    return RecordedRole(account, role.name, role.id, owner, role.managed, extra(status.service_accounts))
+
+
+def extra(bound: Iterable[BoundServiceAccount]) -> str:
+    """The canonical text of what was set on ServiceAccounts, for a record."""
+    set_on = {f"{b.namespace}/{b.name}": [b.annotations, b.labels] for b in bound if b.annotations or b.labels}
+    return compact(set_on) if set_on else ""
+
+
+def trusted_status(status: IRSAStatus, owner: str, account: str, keys: MarkKeys) -> IRSAStatus:
+    """The status as far as its record vouches for it: where it doesn't, without what a forger could gain by.
+
+    A forged list of managed attributes could make the manager take a permissions boundary away, forged keys of
+    annotations and labels make it strip a ServiceAccount.
+    """
+    if record_valid(keys, status.record.mac, recorded(status, owner, account)):
+        return status
+    bare = tuple(replace(b, annotations=(), labels=()) for b in status.service_accounts)
+    return replace(status, role=replace(status.role, managed=()), service_accounts=bare)

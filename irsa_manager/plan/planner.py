@@ -16,12 +16,13 @@ from irsa_manager.api.irsa import IRSA, BoundServiceAccount, IRSASpec
 from irsa_manager.api.reasons import listed, visible
 from irsa_manager.plan import diff_accounts, diff_role
 from irsa_manager.plan.actions import AwsAction, KubeAction, Plan
-from irsa_manager.plan.desired import Desired, desire, disarmed
+from irsa_manager.plan.desired import Desired, desire, disarmed, other_namespaces
 from irsa_manager.plan.facts import ClusterFacts, Situation
 from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import trusted_managed, whose
+from irsa_manager.plan.ownership import trusted_status, whose
 from irsa_manager.trust import arn
+from irsa_manager.trust.document import too_deep
 
 
 class Problem(Struct, frozen=True):
@@ -36,7 +37,8 @@ class Decision(Struct, frozen=True):
 
     desired: None for a deletion. role: the object's own role as observed, None where it is still to be made.
     role_problem, accounts_problem: what the conditions RoleReady and ServiceAccountsReady must say; with a
-    role_problem nothing is written for the object. old_roles: of a rename, that the plan takes away.
+    role_problem nothing is written for the object. role_warning: what RoleReady must
+    say although the plan goes on. old_roles: of a rename, that the plan takes away.
     bound: the ServiceAccounts that are bound once the plan is carried out.
     """
 
@@ -45,23 +47,33 @@ class Decision(Struct, frozen=True):
     role: ObservedRole | None = None
     role_problem: Problem | None = None
     accounts_problem: Problem | None = None
+    role_warning: Problem | None = None
     old_roles: tuple[ObservedRole, ...] = ()
     bound: tuple[BoundServiceAccount, ...] = ()
     foreign_inline: tuple[str, ...] = ()
 
 
-def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True) -> Decision:
-    """The plan that makes a living object true. The spec must be complete (see incomplete)."""
+def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True, rewrite: bool = False) -> Decision:
+    """The plan that makes a living object true. The spec must be complete (see incomplete).
+
+    tagging: whether tags are written. rewrite: write what can't be read, since the object changed or it is time.
+    """
     spec = irsa.spec
     assert spec is not UNSET  # noqa: S101  (incomplete() was asked first)
     owner, facts = irsa.key, situation.facts
     observed = situation.roles.get(spec.iam_role.name.lower())
     verdict = Whose.MINE if observed is None else whose(observed, owner, facts.account, situation.keys, irsa.status)
-    desired = desire(spec, owner, situation, observed.path if observed else None)
+    desired = desire(spec, owner, situation, observed if verdict is Whose.MINE else None)
+    deep = next((name for name, document in spec.inline_policies.items() if too_deep(document)), "")
+    if deep:
+        facts_ = {"document": f"inline policy {deep}", "role": spec.iam_role.name, "error": "it is nested too deeply."}
+        problem = Problem("MalformedDocument", facts_)
+        return Decision(plan=Plan(), desired=desired, role=None, role_problem=problem, bound=_still_bound(irsa))
     if observed is not None and verdict is not Whose.MINE:
         problem = _not_mine(observed, verdict, irsa, situation)
         return Decision(plan=Plan(), desired=desired, role=observed, role_problem=problem, bound=_still_bound(irsa))
-    before = {(b.namespace, b.name): b for b in irsa.status.service_accounts}
+    status = trusted_status(irsa.status, owner, facts.account, situation.keys)
+    before = {(b.namespace, b.name): b for b in status.service_accounts}
     inline_before = irsa.status.role.inline_policies
     actions: list[AwsAction | KubeAction] = []
     if observed is None:
@@ -70,10 +82,11 @@ def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True) -> Decisio
         actions += diff_role.update(
             desired.role,
             observed,
-            managed_before=trusted_managed(irsa.status, owner, facts.account, situation.keys),
+            managed_before=status.role.managed,
             inline_before=inline_before,
             quota=facts.policy_quota,
             tagging=tagging,
+            rewrite=rewrite,
         )
     old = _old_roles(irsa, situation)
     held = situation.holders
@@ -93,6 +106,7 @@ def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True) -> Decisio
         desired=desired,
         role=observed,
         accounts_problem=_accounts_problem(irsa, desired, situation),
+        role_warning=_role_warning(spec, desired, observed),
         old_roles=old,
         bound=_bound(desired, situation),
         foreign_inline=diff_role.foreign_inline(desired.role, observed, inline_before) if observed else (),
@@ -128,6 +142,28 @@ def _named(holder: str, irsa: IRSA, facts: ClusterFacts) -> str:
     if not slash:
         return "another object of this cluster"
     return visible("IRSA", namespace, name, to=irsa.metadata.namespace, operator=facts.operator_namespace)
+
+
+def _role_warning(spec: IRSASpec, desired: Desired, observed: ObservedRole | None) -> Problem | None:
+    """What the spec asks for and IAM, or this manager's rights, can't do."""
+    role = {"role": desired.role.name, "next_try": "when the object changes"}
+    if observed is not None and spec.iam_role.path is not UNSET and spec.iam_role.path != observed.path:
+        text = f"its path is {observed.path} and IAM can't move a role; for {spec.iam_role.path} change the name too."
+        return Problem("IRSAFailedRoleUpdate", {**role, "error": text})
+    for other in spec.trust.additional_providers:
+        if not any(other_namespaces(spec, other)):
+            text = f"trust.additionalProviders names no namespace for {other.issuer}, so nobody there is trusted."
+            return Problem("IRSAFailedRoleUpdate", {**role, "error": text})
+    if observed is not None:
+        unread = [
+            *(["iam:ListAttachedRolePolicies"] if observed.attached is None else []),
+            *(["iam:ListRolePolicies, iam:GetRolePolicy"] if observed.inline is None and desired.role.inline else []),
+        ]
+        if unread:
+            done = "what the object asks for was written without being able to see what is there"
+            values = {"action": ", ".join(unread), "principal": "the manager's identity", "resource": desired.role.arn}
+            return Problem("PermissionMissing", {**values, "done": done})
+    return None
 
 
 def _still_bound(irsa: IRSA) -> tuple[BoundServiceAccount, ...]:
@@ -207,7 +243,8 @@ def decide_deletion(irsa: IRSA, situation: Situation) -> Decision:
     actions: list[AwsAction | KubeAction] = []
     for role in roles:
         actions += diff_role.disarm(role, disarmed(role, owner, situation), why)
-    before = {(b.namespace, b.name): b for b in irsa.status.service_accounts}
+    status = trusted_status(irsa.status, owner, facts.account, situation.keys)
+    before = {(b.namespace, b.name): b for b in status.service_accounts}
     leaving = _released(before, situation, arns) - situation.holders.keys()
     actions += diff_accounts.release(leaving, situation.service_accounts, before, arns, why)
     for role in roles:

@@ -152,8 +152,25 @@ def subjects(document: Any) -> set[tuple[str, str]]:
             keys = condition.get(operator)
             for key, value in keys.items() if isinstance(keys, dict) else ():
                 if key.lower().endswith(":sub"):
-                    found.update((provider, v) for v in ([value] if isinstance(value, str) else value))
+                    # IAM's grammar takes numbers and booleans here as well.
+                    values = value if isinstance(value, list) else [value]
+                    found.update((provider, v if isinstance(v, str) else compact(v)) for v in values)
     return found
+
+
+def too_deep(document: Any, deepest: int = 32) -> bool:
+    """Whether it is nested below that many levels; an IAM policy has about six. Without recursion."""
+    level: list[Any] = [document]
+    for _ in range(deepest):
+        level = [
+            inner
+            for value in level
+            if isinstance(value, dict | list)
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def federated(document: Any) -> list[str]:

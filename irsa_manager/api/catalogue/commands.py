@@ -103,6 +103,21 @@ REASONS: Final = (
         next="Run irsa-manager demo --debug.",
     ),
     Reason(
+        code="SystemRefused",
+        kinds=("command",),
+        summary="The operating system refused to write, to open or to start something.",
+        meaning=(
+            "The disk is full or read-only, a file's rights don't allow it, a name is too long, or a limit on files or "
+            "processes is reached. The message names the file where there is one; without a file it is the output."
+        ),
+        steps=(
+            "`df -h` shows full disks, `ls -ld` whose a directory is, `ulimit -a` the limits.",
+            "Then run it again.",
+        ),
+        what="{error}",
+        next="See to the disk, the file's rights or the limit (df, ls -ld, ulimit -a), then run it again.",
+    ),
+    Reason(
         code="Unexpected",
         kinds=("command",),
         summary="A fault of irsa-manager itself.",

@@ -8,6 +8,7 @@ from msgspec import UNSET
 from irsa_manager.api.irsasetup import IRSASetup, IRSASetupSpec
 from irsa_manager.api.kube import Metadata
 from irsa_manager.controller.setup import SetupResolver, host_of, hosts_trusted, reachable
+from irsa_manager.plan.mark import MarkKeys, make
 from irsa_manager.plan.observed import ObservedRole
 
 OPERATOR = "irsa-manager-system"
@@ -72,11 +73,33 @@ def test_an_issuer_that_aws_cannot_reach_is_none(issuer, possible):
     assert reachable(issuer) is possible
 
 
-def test_hosts_are_counted_from_the_roles_own_trusts():
-    arn = "arn:aws:iam::111122223333:oidc-provider/oidc.a/1"
-    trust = {"Statement": [{"Principal": {"Federated": arn}}, {"Principal": "*"}, {"Principal": {"AWS": "x"}}]}
-    roles = [ObservedRole("a", "", "", trust=trust), ObservedRole("b", "", "", trust=None)]
-    assert hosts_trusted(roles) == {"oidc.a/1": 1}
+def role(name: str, *hosts: str, marked: int = 0) -> ObservedRole:
+    """A role that trusts these hosts; the statement number `marked` bears this cluster's mark, -1: none does."""
+    keys = MarkKeys(b"k" * 32)
+    sids = {marked: make(keys, "111122223333", name, "team-a/x")}
+    arns = [f"arn:aws:iam::111122223333:oidc-provider/{host}" for host in hosts]
+    statements = [{"Sid": sids.get(i, f"x{i}"), "Principal": {"Federated": arn}} for i, arn in enumerate(arns)]
+    return ObservedRole(name, "", "", trust={"Statement": [*statements, {"Principal": "*"}]})
+
+
+def test_only_the_statement_that_bears_our_mark_tells_which_issuer_is_in_use():
+    roles = [
+        role("a", "oidc.a/1", "attacker.example/x"),
+        role("b", "oidc.a/1"),
+        role("foreign", "oidc.a/9", marked=-1),
+        ObservedRole("c", "", "", trust=None),
+    ]
+    assert hosts_trusted(roles, MarkKeys(b"k" * 32), "111122223333") == {"oidc.a/1": 2}
+    assert hosts_trusted(roles, MarkKeys(b"o" * 32), "111122223333") == {}
+
+
+def test_most_roles_decide_and_a_setup_that_names_no_issuer_means_the_clusters_own():
+    old, new = setup(OPERATOR, "old", "2026-01-01", ""), setup(OPERATOR, "new", "2026-02-01", "oidc.a/2")
+    resolver = SetupResolver(None, None, OPERATOR, "")  # type: ignore[arg-type]  # choosing calls nobody
+    found, _ = resolver.choose([new, old], {"oidc.own/1": 5, "oidc.a/2": 1}, "oidc.own/1")
+    assert found is old
+    found, _ = resolver.choose([new, old], {"oidc.own/1": 1, "oidc.a/2": 5}, "oidc.own/1")
+    assert found is new
 
 
 def test_a_setup_without_a_spec_names_no_issuer():
