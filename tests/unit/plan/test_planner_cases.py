@@ -1,0 +1,205 @@
+"""The planner's single rules, each with the case that it was made for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from strategies import ACCOUNT, FACTS, HOST, KEYS
+
+from irsa_manager.api import names
+from irsa_manager.api.irsa import (
+    IRSA,
+    BoundServiceAccount,
+    IRSASpec,
+    IRSAStatus,
+    ProviderSpec,
+    RoleSpec,
+    RoleStatus,
+    ServiceAccountSpec,
+    TrustSpec,
+)
+from irsa_manager.api.kube import Metadata
+from irsa_manager.plan import actions as do
+from irsa_manager.plan.diff_role import trust_difference
+from irsa_manager.plan.facts import NamespaceFact, Situation
+from irsa_manager.plan.mark import make, sign_record
+from irsa_manager.plan.observed import ObservedRole, ObservedServiceAccount
+from irsa_manager.plan.ownership import recorded
+from irsa_manager.plan.planner import decide
+from irsa_manager.trust.document import canonical, subjects, too_deep
+
+OWNER = "team-a/reports"
+OTHER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.example.com/b"
+
+
+def irsa(*, status: IRSAStatus | None = None, **spec: Any) -> IRSA:
+    defaults: dict[str, Any] = {
+        "cleanup": True,
+        "iam_role": RoleSpec(name="reports"),
+        "service_account": ServiceAccountSpec(name="app", namespaces=("team-a",)),
+    }
+    metadata = Metadata(name="reports", namespace="team-a", generation=1)
+    return IRSA(metadata, IRSASpec(**{**defaults, **spec}), status or IRSAStatus())
+
+
+def own_role(**fields: Any) -> ObservedRole:
+    defaults: dict[str, Any] = {
+        "name": "reports",
+        "arn": f"arn:aws:iam::{ACCOUNT}:role/reports",
+        "id": "AROA1",
+        "trust": {"Version": "2012-10-17", "Statement": []},
+        "attached": (),
+        "inline": {},
+        "boundary": "",
+        "tags": {names.TAG_MARK: make(KEYS, ACCOUNT, "reports", OWNER)},
+        "description": "",
+        "max_session_seconds": 3600,
+    }
+    return ObservedRole(**{**defaults, **fields})
+
+
+def situation(role: ObservedRole | None = None, **fields: Any) -> Situation:
+    return Situation(
+        facts=FACTS,
+        keys=KEYS,
+        namespaces={"team-a": NamespaceFact(), "kube-system": NamespaceFact()},
+        roles={role.name.lower(): role} if role else {},
+        service_accounts=fields.pop("service_accounts", {}),
+        **fields,
+    )
+
+
+def test_the_role_that_exists_gives_the_arn_its_path_and_its_spelling():
+    role = own_role(name="Reports", arn=f"arn:aws:iam::{ACCOUNT}:role/irsa/Reports", path="/irsa/")
+    decision = decide(irsa(iam_role=RoleSpec(name="reports", path="/")), situation(role))
+    assert decision.desired is not None
+    (account,) = decision.desired.service_accounts
+    assert account.annotations[names.ANNOTATION_ROLE_ARN] == role.arn
+    assert decision.role_warning is not None
+    assert "can't move a role" in decision.role_warning.facts["error"]
+
+
+def test_a_boundary_goes_only_after_everything_else_has():
+    status = IRSAStatus(role=RoleStatus(name="reports", id="AROA1", managed=("permissionsBoundary",)))
+
+    mac = sign_record(KEYS, recorded(status, OWNER, ACCOUNT))
+    status = replace(status, record=replace(status.record, mac=mac))
+    role = own_role(boundary="arn:aws:iam::aws:policy/B", attached=("arn:aws:iam::aws:policy/AdministratorAccess",))
+    kinds = [type(a) for a in decide(irsa(status=status), situation(role)).plan.actions]
+    assert kinds[-2 if kinds[-1] is do.CreateServiceAccount else -1] is do.RemoveBoundary
+    assert kinds.index(do.DetachPolicy) < kinds.index(do.RemoveBoundary)
+
+
+def test_a_forged_list_of_attributes_takes_no_boundary_away():
+    status = IRSAStatus(role=RoleStatus(name="reports", id="AROA1", managed=("permissionsBoundary",)))
+    decision = decide(irsa(status=status), situation(own_role(boundary="arn:aws:iam::aws:policy/B")))
+    assert do.RemoveBoundary not in [type(a) for a in decision.plan.actions]
+
+
+def test_forged_keys_strip_no_service_account():
+    arn = own_role().arn
+    account = ObservedServiceAccount(
+        "team-a",
+        "app",
+        "u",
+        "1",
+        {names.LABEL_CREATED: "true", "x": "1"},
+        {names.ANNOTATION_ROLE_ARN: arn, "y": "2"},
+        True,
+    )
+    forged = BoundServiceAccount("team-a", "app", "Created", ("y",), ("x", names.LABEL_CREATED))
+    decision = decide(
+        irsa(status=IRSAStatus(service_accounts=(forged,))),
+        situation(own_role(), service_accounts={("team-a", "app"): account}),
+    )
+    assert not [a for a in decision.plan.actions if isinstance(a, do.KubeAction)]
+
+
+def test_what_may_not_be_read_is_written_when_the_object_changes_and_said():
+    role = own_role(attached=None, inline=None)
+    wanted = irsa(iam_policies=("P",), inline_policies={"q": {"Statement": []}})
+    quiet = decide(wanted, situation(role))
+    assert not {do.AttachPolicy, do.PutInlinePolicy} & {type(a) for a in quiet.plan.actions}
+    loud = decide(wanted, situation(role), rewrite=True)
+    assert {do.AttachPolicy, do.PutInlinePolicy} <= {type(a) for a in loud.plan.actions}
+    assert loud.role_warning is not None
+    assert loud.role_warning.code == "PermissionMissing"
+    assert "iam:ListAttachedRolePolicies" in loud.role_warning.facts["action"]
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "match", "expected"),
+    [
+        (("there",), "Exact", {(OTHER, "system:serviceaccount:there:app")}),
+        ((), "Exact", {(OTHER, "system:serviceaccount:team-a:app")}),
+        (("team-*",), "Pattern", {(OTHER, "system:serviceaccount:team-*:app")}),
+    ],
+)
+def test_another_clusters_namespaces_are_taken_as_they_are_written(namespaces, match, expected):
+    trust = TrustSpec(
+        subject_match=match, additional_providers=(ProviderSpec("oidc.example.com/b", namespaces=namespaces),)
+    )
+    decision = decide(irsa(trust=trust), situation())
+    assert decision.desired is not None
+    assert {pair for pair in subjects(decision.desired.role.trust) if pair[0] == OTHER} == expected
+    assert decision.role_warning is None
+
+
+def test_a_provider_that_trusts_nobody_is_told():
+    account = ServiceAccountSpec(name="app", namespaces=("team-*",))
+    trust = TrustSpec(additional_providers=(ProviderSpec("oidc.example.com/b"),))
+    decision = decide(irsa(service_account=account, trust=trust), situation())
+    assert decision.role_warning is not None
+    assert "names no namespace" in decision.role_warning.facts["error"]
+
+
+def test_a_document_nested_too_deeply_is_refused_and_nothing_is_written():
+    deep: Any = 1
+    for _ in range(60):
+        deep = {"a": deep}
+    assert too_deep(deep)
+    assert not too_deep({"Statement": [{"Condition": {"StringEquals": {"a": ["b"]}}}]})
+    decision = decide(irsa(inline_policies={"p": deep}), situation(own_role()))
+    assert decision.plan.empty
+    assert decision.role_problem is not None
+    assert decision.role_problem.code == "MalformedDocument"
+
+
+def test_what_another_object_holds_is_not_taken_away():
+    arn = own_role().arn
+    account = ObservedServiceAccount("old", "app", "u", "1", {}, {names.ANNOTATION_ROLE_ARN: arn}, made=True)
+    status = IRSAStatus(service_accounts=(BoundServiceAccount("old", "app", "Created"),))
+    accounts = {("old", "app"): account}
+    free = decide(irsa(status=status), situation(own_role(), service_accounts=accounts))
+    assert do.DeleteServiceAccount in [type(a) for a in free.plan.actions]
+    held = decide(
+        irsa(status=status),
+        situation(own_role(), service_accounts=accounts, holders={("old", "app"): "team-b/other"}),
+    )
+    assert do.DeleteServiceAccount not in [type(a) for a in held.plan.actions]
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(anything, anything)
+def test_whatever_somebody_writes_into_a_trust_is_compared_and_repaired(value, key):
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{HOST}"},
+        "Condition": {"StringEquals": {f"{HOST}:sub": value}, "Bool": key},
+    }
+    for trust in ({"Statement": [statement]}, {"Statement": value}, {"Statement": [value, statement]}, {"x": key}):
+        role = own_role(trust=trust)
+        decision = decide(irsa(), situation(role))
+        assert do.UpdateTrust in [type(a) for a in decision.plan.actions]
+        canonical(trust)
+        assert trust_difference({"Statement": []}, trust)
