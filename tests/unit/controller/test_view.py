@@ -1,0 +1,175 @@
+"""Who concerns whom, who holds what, and what is known newest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from irsa_manager.api import names
+from irsa_manager.api.irsa import IRSA, IRSASpec, IRSAStatus, RoleSpec, RoleStatus, ServiceAccountSpec
+from irsa_manager.api.kube import LabelSelector, Metadata
+from irsa_manager.controller.roles import RoleStore
+from irsa_manager.controller.view import LONGEST_ARN, ClusterView
+from irsa_manager.kube.resources import Namespace, ServiceAccount
+from irsa_manager.plan.facts import ClusterFacts
+from irsa_manager.plan.mark import MarkKeys, make
+from irsa_manager.plan.observed import ObservedRole
+
+ACCOUNT = "111122223333"
+KEYS = MarkKeys(b"k" * 32)
+FACTS = ClusterFacts("aws", ACCOUNT, "https://oidc.a/1", "oidc.a/1", "prod", "irsa-manager-system")
+
+
+class Cluster:
+    """A view that is fed as the reflectors feed it."""
+
+    def __init__(self) -> None:
+        self.woken: set[str] = set()
+        self.view = ClusterView(RoleStore(), self.woken.update)
+        self.irsas: dict[str, IRSA] = {}
+        self.accounts: dict[str, ServiceAccount] = {}
+        self.view.irsas, self.view.accounts = self.irsas, self.accounts
+
+    def namespace(self, name: str, **labels: str) -> set[str]:
+        return self.view.namespace_changed(name, Namespace(Metadata(name=name, labels=labels)))
+
+    def irsa(self, key: str, role: str, account: str, *namespaces: str, created: str = "1", **more: Any) -> IRSA:
+        namespace, name = key.split("/")
+        spec = ServiceAccountSpec(name=account, namespaces=namespaces, **more.pop("spec", {}))
+        irsa = IRSA(
+            Metadata(name=name, namespace=namespace, creation_timestamp=created, uid=key, resource_version="1"),
+            IRSASpec(cleanup=True, iam_role=RoleSpec(name=role), service_account=spec),
+            more.pop("status", IRSAStatus()),
+        )
+        old, self.irsas[key] = self.irsas.get(key), irsa
+        self.view.irsa_changed(key, old, irsa)
+        self.view.situation(irsa, FACTS, KEYS)
+        return irsa
+
+    def gone(self, key: str) -> set[str]:
+        return self.view.irsa_changed(key, self.irsas.pop(key), None)
+
+    def account(self, key: str, role: str = "") -> set[str]:
+        namespace, name = key.split("/")
+        annotations = {names.ANNOTATION_ROLE_ARN: role} if role else {}
+        account = ServiceAccount(Metadata(name=name, namespace=namespace, annotations=annotations))
+        old, self.accounts[key] = self.accounts.get(key), account
+        return self.view.account_changed(key, old, account)
+
+    def role(self, name: str, owner: str) -> str:
+        arn = f"arn:aws:iam::{ACCOUNT}:role/{name}"
+        tags = {names.TAG_MARK: make(KEYS, ACCOUNT, name, owner)}
+        self.view.roles.wrote(name, ObservedRole(name, arn, f"AROA{name}", tags=tags))
+        return arn
+
+    def holder(self, key: str, namespace: str, account: str) -> str:
+        return self.view.situation(self.irsas[key], FACTS, KEYS).holders.get((namespace, account), key)
+
+
+def test_a_change_concerns_those_who_mean_it_and_nobody_else():
+    cluster = Cluster()
+    for name in ("a", "b", "team-x"):
+        cluster.namespace(name)
+    cluster.irsa("n/named", "r1", "app", "a")
+    cluster.irsa("n/glob", "r2", "app", "team-*")
+    cluster.irsa("n/selected", "r3", "app", spec={"namespace_selector": LabelSelector({"team": "x"})})
+    assert cluster.account("a/app") == {"n/named", "n/selected"}
+    assert cluster.account("b/app") == {"n/selected"}
+    assert cluster.account("team-x/app") == {"n/glob", "n/selected"}
+    assert cluster.account("a/other") == set()
+    assert cluster.namespace("team-y") == {"n/glob", "n/selected"}
+    assert cluster.view.role_changed("R1") == {"n/named"}
+
+
+def test_who_is_older_holds_what_nobody_has_yet():
+    cluster = Cluster()
+    cluster.namespace("a")
+    cluster.irsa("n/young", "r1", "app", "a", created="2")
+    cluster.irsa("n/old", "r2", "app", "a", created="1")
+    assert cluster.holder("n/young", "a", "app") == "n/old"
+    assert cluster.holder("n/old", "a", "app") == "n/old"
+
+
+def test_who_has_annotated_it_with_a_role_of_its_own_holds_it():
+    cluster = Cluster()
+    cluster.namespace("a")
+    cluster.account("a/app", cluster.role("r1", "n/young"))
+    cluster.irsa("n/young", "r1", "app", "a", created="2")
+    cluster.irsa("n/old", "r2", "app", "a", created="1")
+    assert cluster.holder("n/old", "a", "app") == "n/young"
+
+
+def test_naming_somebody_elses_role_gains_nothing():
+    cluster = Cluster()
+    cluster.namespace("victim")
+    cluster.account("victim/app", cluster.role("vrole", "v/victim"))
+    cluster.irsa("v/victim", "vrole", "app", "victim", created="2")
+    forged = IRSAStatus(role=RoleStatus(name="vrole", id="AROAvrole"))
+    cluster.irsa("x/attacker", "arole", "app", "victim", created="1", status=forged)
+    assert cluster.holder("v/victim", "victim", "app") == "v/victim"
+    assert cluster.holder("x/attacker", "victim", "app") == "v/victim"
+    cluster.irsa("x/attacker", "vrole", "app", "victim", created="1")
+    assert cluster.holder("v/victim", "victim", "app") == "v/victim"
+
+
+def test_an_object_whose_role_is_not_its_own_holds_nothing():
+    cluster = Cluster()
+    cluster.namespace("a")
+    cluster.view.roles.wrote("foreign", ObservedRole("foreign", "arn:x", "AROAF", tags={}))
+    cluster.irsa("n/squatter", "foreign", "app", "a", created="1")
+    cluster.irsa("n/honest", "mine", "app", "a", created="2")
+    assert cluster.holder("n/honest", "a", "app") == "n/honest"
+
+
+def test_who_waits_is_woken_when_a_claim_is_given_up():
+    cluster = Cluster()
+    cluster.namespace("a")
+    cluster.irsa("n/first", "r1", "app", "a", created="1")
+    cluster.irsa("n/second", "r2", "app", "a", created="2")
+    cluster.woken.clear()
+    cluster.irsa("n/first", "r1", "app", "elsewhere", created="1")
+    assert cluster.woken == {"n/second"}
+    assert cluster.holder("n/second", "a", "app") == "n/second"
+
+
+def test_who_waits_for_a_role_is_woken_when_its_holder_goes():
+    cluster = Cluster()
+    cluster.irsa("n/first", "shared", "app", "a")
+    cluster.irsa("n/second", "shared", "app2", "b")
+    assert cluster.gone("n/first") == {"n/second"}
+
+
+def test_what_is_left_behind_is_held_by_any_other_who_claims_it():
+    cluster = Cluster()
+    cluster.namespace("a")
+    cluster.namespace("b")
+    arn = cluster.role("r1", "n/first")
+    cluster.account("b/app", arn)
+    cluster.irsa("n/first", "r1", "app", "a", created="1")
+    cluster.irsa("n/second", "r2", "app", "b", created="2")
+    assert cluster.view.situation(cluster.irsas["n/first"], FACTS, KEYS).holders == {("b", "app"): "n/second"}
+
+
+def test_annotations_that_come_and_go_take_no_memory():
+    cluster = Cluster()
+    for number in range(300):
+        cluster.account("a/app", f"arn:{number}")
+        cluster.account("a/big", "x" * (LONGEST_ARN + 1))
+    cluster.account("a/app")
+    assert len(cluster.view._pointing) == 0
+
+
+def test_our_own_write_is_newer_than_the_cache_until_the_watch_brings_it():
+    cluster = Cluster()
+    cached = cluster.irsa("n/x", "r", "app", "a")
+    written = IRSA(Metadata(name="x", namespace="n", uid="n/x", resource_version="5"), cached.spec)
+    cluster.view.wrote(written)
+    assert cluster.view.newest("n/x") is written
+    later = IRSA(Metadata(name="x", namespace="n", uid="n/x", resource_version="12"), cached.spec)
+    cluster.irsas["n/x"] = later
+    assert cluster.view.newest("n/x") is later
+    again = IRSA(Metadata(name="x", namespace="n", uid="another", resource_version="2"), cached.spec)
+    cluster.view.wrote(written)
+    cluster.irsas["n/x"] = again
+    assert cluster.view.newest("n/x") is again
+    cluster.gone("n/x")
+    assert cluster.view.newest("n/x") is None
