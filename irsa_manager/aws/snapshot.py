@@ -45,13 +45,18 @@ async def sweep(
     """Read all roles of the account, service-linked ones too: there is no filter by path or tag.
 
     descriptions: also read descriptions and session durations, for as many pages more. page_size: 1 to 1,000.
-    Needs iam:GetAccountAuthorizationDetails (and iam:ListRoles) on "*". Raises AwsError; there is no half snapshot.
+    Needs iam:GetAccountAuthorizationDetails on "*"; without iam:ListRoles there are no descriptions, as `described`
+    says. Raises AwsError; there is no half snapshot.
     """
     started = monotonic()
     described: dict[str, ObservedRole] = {}
     listed = detailed = 0
     if descriptions:
-        described, listed = await _pages(aws, "ListRoles", priority, page_size, {})
+        try:
+            described, listed = await _pages(aws, "ListRoles", priority, page_size, {})
+        except AwsDenied:
+            # The sweep itself may be allowed all the same; the few roles that need it can be read singly.
+            descriptions = False
     roles, detailed = await _pages(aws, "GetAccountAuthorizationDetails", priority, page_size, {"Filter": ["Role"]})
     for name, extra in described.items():
         role = roles.get(name)

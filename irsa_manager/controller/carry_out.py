@@ -16,7 +16,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from irsa_manager.api import names
-from irsa_manager.api.errors import AwsCredentials, AwsDenied, AwsMissing, AwsThrottled, AwsUnavailable, IrsaError
+from irsa_manager.api.errors import (
+    AwsCredentials,
+    AwsDenied,
+    AwsError,
+    AwsMissing,
+    AwsRefused,
+    AwsThrottled,
+    AwsUnavailable,
+    IrsaError,
+)
 from irsa_manager.aws.calls import Aws
 from irsa_manager.aws.execute import execute
 from irsa_manager.controller.roles import RoleStore
@@ -135,6 +144,12 @@ class Hands:
                 continue
             except LeadershipLost:
                 raise
+            except AwsRefused as error:
+                failures.append(Failure(action, error))
+                done += await self._narrowed(action)
+                if isinstance(action, _FOUNDATION):
+                    return Outcome(tuple(done), tuple(failures), stopped=True, outrun=outrun)
+                continue
             except IrsaError as error:
                 failures.append(Failure(action, error))
                 if isinstance(error, TRANSIENT) or isinstance(action, _FOUNDATION) or self._role_gone(action, error):
@@ -143,8 +158,28 @@ class Hands:
             done.append(action)
         return Outcome(tuple(done), tuple(failures), outrun=outrun)
 
+    async def _narrowed(self, action: AwsAction | KubeAction) -> list[AwsAction | KubeAction]:
+        """A trust that is refused as a whole must not keep those who have to leave it: that much always fits."""
+        if not isinstance(action, do.UpdateTrust) or action.narrowed is None:
+            return []
+        narrower = do.UpdateTrust(
+            role=action.role, reason="what is gone was taken out; the rest was refused", trust=action.narrowed
+        )
+        try:
+            await self._on_aws(narrower)
+        except AwsError:
+            # The failure that led here is told, and the next run tries both again.
+            return []
+        return [narrower]
+
     async def _on_aws(self, action: AwsAction) -> None:
-        result = await execute(self._aws, action, tags_allowed=self.tagging)
+        if isinstance(action, do.CreateRole):
+            self._roles.attempted(action.role)
+        try:
+            result = await execute(self._aws, action, tags_allowed=self.tagging)
+        except (AwsDenied, AwsRefused):
+            self._roles.settled(action.role)
+            raise
         if result.tags_denied:
             self._no_tagging()
         if isinstance(action, do.CreateRole):

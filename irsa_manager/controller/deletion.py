@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import structlog
 from msgspec import UNSET
 
@@ -13,11 +15,20 @@ from irsa_manager.controller import status as statuses
 from irsa_manager.controller.carry_out import Failure, Outcome
 from irsa_manager.controller.context import Context, now
 from irsa_manager.controller.telling import error_told, failure_told
-from irsa_manager.controller.trouble import STALLED_SECONDS, UNREADY_SECONDS, other_account, unresolved
+from irsa_manager.controller.trouble import (
+    STALLED_SECONDS,
+    UNREADY_SECONDS,
+    other_account,
+    role_names,
+    spec_role,
+    unresolved,
+)
 from irsa_manager.controller.workers import TryAgain
 from irsa_manager.plan import actions as do
 from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.planner import decide_deletion, incomplete
+
+SOON_SECONDS = 3.0
 
 log = structlog.get_logger("irsa_manager.controller")
 
@@ -59,7 +70,7 @@ class Deletion:
             return STALLED_SECONDS
         try:
             # IAM's answer, not the snapshot's: the finalizer goes only if it is true that nothing is left.
-            for name in _role_names(irsa):
+            for name in role_names(irsa):
                 if self._roles.get(name) is None:
                     self._roles.saw(name, await read_role(self._c.aws, name))
         except AwsError as error:
@@ -69,11 +80,29 @@ class Deletion:
         outcome = await self._c.hands.carry_out(decision.plan)
         self._c.reporter.tell(irsa, outcome, facts.account, None)
         if not outcome.failures and not outcome.outrun:
+            if self._may_appear(irsa):
+                # A create whose answer was lost may still come to light: IAM shows writes late.
+                return SOON_SECONDS
             await self._let_go(irsa)
             return None
+        if outcome.role_gone:
+            await self._look_again(outcome)
         if outcome.outrun and not outcome.failures:
             return 0.5
         return await self._deletion_waits(irsa, outcome, at)
+
+    def _may_appear(self, irsa: IRSA) -> bool:
+        made = irsa.metadata.creation_timestamp
+        age = (datetime.now(UTC) - datetime.fromisoformat(made)).total_seconds() if made else 0.0
+        unseen = [name for name in role_names(irsa) if self._roles.get(name) is None]
+        return any(self._roles.may_appear(name, age) for name in unseen if not self._roles.settling(name))
+
+    async def _look_again(self, outcome: Outcome) -> None:
+        """Somebody has deleted a role since it was last seen: see that."""
+        for failure in outcome.failures:
+            if isinstance(failure.action, do.AwsAction):
+                name = failure.action.role
+                self._roles.saw(name, await read_role(self._c.aws, name))
 
     async def _deletion_waits(self, irsa: IRSA, outcome: Outcome, at: str) -> float | None:
         told = []
@@ -120,14 +149,5 @@ class Deletion:
 
     async def _let_go(self, irsa: IRSA) -> None:
         await self._c.set_finalizers(irsa, [f for f in irsa.metadata.finalizers if f != names.FINALIZER])
-        self._c.wake(self._c.view.role_changed(_spec_role(irsa)) - {irsa.key})
+        self._c.wake(self._c.view.role_changed(spec_role(irsa)) - {irsa.key})
         log.info("let go", object=f"IRSA {irsa.key}")
-
-
-def _spec_role(irsa: IRSA) -> str:
-    return irsa.spec.iam_role.name if irsa.spec is not UNSET else ""
-
-
-def _role_names(irsa: IRSA) -> list[str]:
-    found = [_spec_role(irsa), irsa.status.role.name, *(r.name for r in irsa.status.retired_roles)]
-    return list(dict.fromkeys(name for name in found if name))

@@ -79,6 +79,7 @@ class Operator:
         self._resolved = Resolved()
         self._news = asyncio.Event()
         self._setups_changed = False
+        self._resolving = asyncio.Lock()
         self._lacking = "starting"
         self._elector: LeaderElector | None = None
         self._sweeper: Sweeper | None = None
@@ -274,6 +275,11 @@ class Operator:
                 await asyncio.sleep(REPORT_SECONDS)
 
     async def _resolve(self, resolver: SetupResolver) -> None:
+        # One at a time: of two, the one that began earlier could end later, and the facts would go back in time.
+        async with self._resolving:
+            await self._resolve_alone(resolver)
+
+    async def _resolve_alone(self, resolver: SetupResolver) -> None:
         before = self._resolved
         found = await resolver.resolve(self._setups.store.values(), self._view.roles.roles.values(), self._keys)
         if found.error is not None and before.facts is not None:

@@ -28,6 +28,7 @@ from irsa_manager.controller.trouble import (
     UNREADY_SECONDS,
     not_usable,
     other_account,
+    role_names,
     unresolved,
 )
 from irsa_manager.controller.workers import TryAgain
@@ -96,7 +97,7 @@ class Reconciler:
     async def _make_true(self, irsa: IRSA, facts: ClusterFacts, now: str) -> float | None:
         assert irsa.spec is not UNSET  # noqa: S101  (incomplete() was asked)
         try:
-            await self._look_at_role(irsa.spec.iam_role.name, deeply=_describes(irsa))
+            await self._look_at_roles(irsa, deeply=_describes(irsa))
         except AwsError as error:
             await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, error_told(error), now))
             raise TryAgain(error.code, error.message) from error
@@ -108,7 +109,11 @@ class Reconciler:
             and irsa.status.conditions
             and irsa.status.observed_generation != irsa.metadata.generation
         ):
+            planned = irsa.metadata.generation
             irsa = await self._c.reporter.write_status(irsa, statuses.progressing(irsa, now))
+            if irsa.metadata.generation != planned:
+                # Changed meanwhile: what was planned isn't what is asked for any more.
+                return 0.0
         outcome = await self._c.hands.carry_out(decision.plan)
         taken = next((f for f in outcome.failures if isinstance(f.error, AwsExists)), None)
         if taken is not None:
@@ -144,8 +149,9 @@ class Reconciler:
             role_told = role_told or problem_told(decision.role_warning)
         if outcome.role_gone and not self._roles.settling(desired.role.name):
             # Deleted behind our back since the last sweep: look, and make it again.
-            self._roles.saw(desired.role.name, await read_role(self._c.aws, desired.role.name))
-            return 0.0
+            if self._roles.saw(desired.role.name, await read_role(self._c.aws, desired.role.name)):
+                return 0.0
+            raise TryAgain("AWSUnavailable", f"Role {desired.role.name} is there for some calls and not for others.")
         if role is not None and role_told is None and not self._c.hands.tagging:
             role_told = self._untagged(desired.role, role)
         fresh = any(isinstance(a, do.CreateRole) for a in outcome.done)
@@ -205,11 +211,12 @@ class Reconciler:
         age = datetime.fromisoformat(now) - datetime.fromisoformat(irsa.status.last_sync_time)
         return age.total_seconds() < statuses.SETTLE_SECONDS
 
-    async def _look_at_role(self, name: str, *, deeply: bool) -> None:
-        """See that the role is known: by a sweep, else by reading it. deeply: description and duration too."""
-        role = self._roles.get(name)
-        if not self._roles.known(name) or (deeply and role is not None and role.description is None):
-            self._roles.saw(name, await read_role(self._c.aws, name))
+    async def _look_at_roles(self, irsa: IRSA, *, deeply: bool) -> None:
+        """See that the object's roles are known: by a sweep, else by reading them. deeply: all that a sweep omits."""
+        for name in role_names(irsa):
+            role = self._roles.get(name)
+            if not self._roles.known(name) or (deeply and role is not None and role.description is None):
+                self._roles.saw(name, await read_role(self._c.aws, name))
 
     async def _name_taken(self, irsa: IRSA, failure: Failure, now: str) -> float | None:
         """CreateRole met a role that the snapshot doesn't have: made since by somebody, or by us with a lost answer."""
@@ -225,8 +232,9 @@ class Reconciler:
         if found is None:
             # Created, and not to be seen yet.
             raise TryAgain("AWSUnavailable", f"Role {role} exists but can't be read yet.") from failure.error
-        self._roles.saw(role, found)
-        return 0.0
+        if self._roles.saw(role, found):
+            return 0.0
+        raise TryAgain("AWSUnavailable", f"Role {role} is there for some calls and not for others.") from failure.error
 
     async def _with_finalizer(self, irsa: IRSA) -> IRSA:
         if names.FINALIZER in irsa.metadata.finalizers:

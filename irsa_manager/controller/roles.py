@@ -25,6 +25,9 @@ class RoleStore:
         self._written: dict[str, float] = {}
         self._read: dict[str, float] = {}
         self._tried: dict[str, float] = {}
+        self._attempts: dict[str, float] = {}
+        self._deleted: dict[str, str] = {}
+        self._started = clock()
         self.roles: dict[str, ObservedRole] = {}
         self.complete = False
 
@@ -34,8 +37,12 @@ class RoleStore:
 
     def wrote(self, name: str, role: ObservedRole | None) -> None:
         """We wrote the role: it is so now, whatever a read says in the next moments. None: deleted."""
+        key, before = name.lower(), self.roles.get(name.lower())
+        if role is None and before is not None:
+            self._deleted[key] = before.id
         self._put(name, role)
-        self._written[name.lower()] = self._clock()
+        self._written[key] = self._clock()
+        self._attempts.pop(key, None)
 
     def saw(self, name: str, role: ObservedRole | None) -> bool:
         """One role was read. Whether that changed what is known; a read too soon after a write is no news."""
@@ -43,8 +50,11 @@ class RoleStore:
         self._read[key] = self._clock()
         if self._recently_written(key, self._clock()):
             known = self.roles.get(key)
-            # Only a read that shows at least the role that we wrote can be newer than the write.
-            if known is None or role is None or role.id != known.id:
+            # A read that doesn't show what we wrote may be older than the write; one that shows another role than the
+            # one we deleted is newer.
+            if role is None or (known is None and role.id == self._deleted.get(key)):
+                return False
+            if known is not None and role.id != known.id:
                 return False
         before = self.roles.get(key)
         self._put(name, role)
@@ -77,6 +87,25 @@ class RoleStore:
         self.complete = True
         self._written = {k: t for k, t in self._written.items() if started - t < HOLD_SECONDS}
         return changed
+
+    def attempted(self, name: str) -> None:
+        """A create is about to be sent: until its outcome is known the role may be there unseen."""
+        self._attempts[name.lower()] = self._clock()
+
+    def settled(self, name: str) -> None:
+        """A create was refused for good: there is no role of ours."""
+        self._attempts.pop(name.lower(), None)
+
+    def may_appear(self, name: str, age: float) -> bool:
+        """Whether a role of ours that isn't seen may still come to light: a create whose answer was lost.
+
+        age: of the object in seconds; of a create before this process began nothing is known.
+        """
+        now = self._clock()
+        sent = self._attempts.get(name.lower())
+        if sent is not None:
+            return now - sent < HOLD_SECONDS
+        return now - self._started < HOLD_SECONDS and age < HOLD_SECONDS + (now - self._started)
 
     def settling(self, name: str) -> bool:
         """Whether we wrote the role so recently that IAM may not show it everywhere yet."""

@@ -63,6 +63,7 @@ class SetupResolver:
         self._namespace = operator_namespace
         self._named = named
         self._cluster_id = ""
+        self._client_ids: dict[str, tuple[str, ...]] = {}
         self._summary: dict[str, int] | None = None
         self._summary_read = float("-inf")
 
@@ -153,8 +154,11 @@ class SetupResolver:
         try:
             client_ids = await read_provider(self._aws, provider_arn)
         except AwsDenied as denied:
-            return None, (), denied
-        return client_ids is not None, client_ids or (), None
+            return None, self._client_ids.get(provider_arn, ()), denied
+        if client_ids:
+            self._client_ids[provider_arn] = client_ids
+        # Unknown isn't empty: roles keep the audiences that were last known.
+        return client_ids is not None, client_ids or self._client_ids.get(provider_arn, ()), None
 
     async def _issuer(self, setup: IRSASetup | None) -> tuple[str, str, Problem | None]:
         if setup is not None and setup.spec is not UNSET:

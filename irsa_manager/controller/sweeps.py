@@ -18,6 +18,7 @@ from irsa_manager.aws.calls import Aws
 from irsa_manager.aws.pacing import Priority
 from irsa_manager.aws.snapshot import read_role, sweep
 from irsa_manager.controller.metrics import Metrics
+from irsa_manager.controller.trouble import role_names
 from irsa_manager.controller.view import ClusterView
 
 COST = 0.01
@@ -125,7 +126,7 @@ class Sweeper:
 
     async def _one_by_one(self, seconds: float) -> None:
         """Read roles singly for so long."""
-        names = sorted({i.spec.iam_role.name for i in self._view.irsas.values() if i.spec is not UNSET} - {""})
+        names = sorted({name for irsa in self._view.irsas.values() for name in role_names(irsa)})
         pause = max(PACE_SECONDS, seconds / max(1, len(names)))
         until = time.monotonic() + seconds
         while time.monotonic() < until:

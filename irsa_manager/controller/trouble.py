@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import UNSET
+
 from irsa_manager.api import reasons
 from irsa_manager.api.irsa import IRSA
 from irsa_manager.controller.setup import Resolved
@@ -57,3 +59,14 @@ def other_account(irsa: IRSA, facts: ClusterFacts) -> Told | None:
     text = f"it is in account {there}, but the manager's credentials are of {facts.account}; nothing was written."
     values: dict[str, Any] = {"role": irsa.status.role.name, "error": text, "next_try": "in 5 minutes"}
     return Told("IRSAFailedRoleUpdate", reasons.message("IRSAFailedRoleUpdate", **values))
+
+
+def spec_role(irsa: IRSA) -> str:
+    """The name of the role that the spec names, "" where it names none."""
+    return irsa.spec.iam_role.name if irsa.spec is not UNSET else ""
+
+
+def role_names(irsa: IRSA) -> list[str]:
+    """The names of the roles that the object has or had: of its spec, its status, and of renames not finished."""
+    found = [spec_role(irsa), irsa.status.role.name, *(r.name for r in irsa.status.retired_roles)]
+    return list(dict.fromkeys(name for name in found if name))

@@ -29,6 +29,10 @@ LONGEST_ARN = 2048
 """Characters (IAM API, arnType). A longer annotation names no role, and isn't worth keeping."""
 
 
+UPSTREAM = (names.FIELD_MANAGER, "Apply")
+"""How the Go program before us wrote, and nobody else did, the ServiceAccounts that it made."""
+
+
 class Index(Generic[K, V]):
     """Sets by key; a key whose set is empty takes no memory."""
 
@@ -58,7 +62,7 @@ class Index(Generic[K, V]):
 def observe(account: ServiceAccount) -> ObservedServiceAccount:
     """The ServiceAccount as the planner sees it."""
     metadata = account.metadata
-    managers = {entry.manager for entry in metadata.managed_fields}
+    writers = {(entry.manager, entry.operation) for entry in metadata.managed_fields}
     return ObservedServiceAccount(
         namespace=metadata.namespace,
         name=metadata.name,
@@ -67,7 +71,7 @@ def observe(account: ServiceAccount) -> ObservedServiceAccount:
         labels=metadata.labels,
         annotations=metadata.annotations,
         # Upstream's ServiceAccounts bear no label, but nobody else ever wrote them.
-        made=metadata.labels.get(names.LABEL_CREATED) == "true" or managers == {names.FIELD_MANAGER},
+        made=metadata.labels.get(names.LABEL_CREATED) == "true" or writers == {UPSTREAM},
         deleting=metadata.deleting,
     )
 
@@ -205,6 +209,7 @@ class ClusterView:
             roles=self.roles.roles,
             service_accounts=accounts,
             holders=self._holders(irsa, places, wanted, facts, keys),
+            objects=self.irsas,
         )
 
     def _wanted(self, irsa: IRSA, facts: ClusterFacts) -> set[Key]:

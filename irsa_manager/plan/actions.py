@@ -30,9 +30,13 @@ class CreateRole(AwsAction, frozen=True, tag=True):
 
 
 class UpdateTrust(AwsAction, frozen=True, tag=True):
-    """UpdateAssumeRolePolicy."""
+    """UpdateAssumeRolePolicy.
+
+    narrowed: what to write if IAM refuses `trust` for good: what is there, without those who have to leave.
+    """
 
     trust: dict[str, Any]
+    narrowed: dict[str, Any] | None = None
 
 
 class AttachPolicy(AwsAction, frozen=True, tag=True):

@@ -25,7 +25,7 @@ from irsa_manager.plan.actions import (
 from irsa_manager.plan.desired import DEFAULT_SESSION_SECONDS, DesiredRole
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.trust.arn import policy_name
-from irsa_manager.trust.document import same, subjects
+from irsa_manager.trust.document import deny_all, federated, same, subjects, without
 
 UNREAD = "written again, since it can't be read"
 
@@ -103,7 +103,12 @@ def _boundary(desired: DesiredRole, observed: ObservedRole, taken_out: bool) -> 
 def _trust(desired: DesiredRole, observed: ObservedRole) -> list[AwsAction]:
     if observed.trust is None or same(desired.trust, observed.trust):
         return []
-    return [UpdateTrust(role=desired.name, reason=trust_difference(desired.trust, observed.trust), trust=desired.trust)]
+    why = trust_difference(desired.trust, observed.trust)
+    leaving = subjects(observed.trust) - subjects(desired.trust)
+    narrowed = without(observed.trust, leaving) if leaving else None
+    if leaving and narrowed is None:
+        narrowed = deny_all(desired.mark, federated(desired.trust)[0])
+    return [UpdateTrust(role=desired.name, reason=why, trust=desired.trust, narrowed=narrowed)]
 
 
 def trust_difference(desired: Any, observed: Any) -> str:

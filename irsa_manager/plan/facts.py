@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from msgspec import Struct, field
 
@@ -43,7 +43,8 @@ class Situation(Struct, frozen=True):
 
     namespaces: of the whole cluster, by name. roles: the account's, by lower-case name (role names are unique
     ignoring case). service_accounts: by (namespace, name), those that may concern the object. holders: of
-    ServiceAccounts that other objects claim too and hold, by (namespace, name): the other's namespace/name.
+    ServiceAccounts that other objects claim too and hold, by (namespace, name): the other's namespace/name. objects:
+    namespace/name of every IRSA, None where that isn't known.
     """
 
     facts: ClusterFacts
@@ -52,3 +53,4 @@ class Situation(Struct, frozen=True):
     roles: Mapping[str, ObservedRole]
     service_accounts: Mapping[tuple[str, str], ObservedServiceAccount]
     holders: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    objects: Container[str] | None = None

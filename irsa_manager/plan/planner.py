@@ -130,6 +130,9 @@ def _not_mine(observed: ObservedRole, verdict: Whose, irsa: IRSA, situation: Sit
     facts = situation.facts
     if verdict is Whose.CLUSTER:
         holder = (observed.tags or {}).get(names.TAG_OWNER, "")
+        if holder and situation.objects is not None and holder not in situation.objects:
+            left = f"left behind by {_named(holder, irsa, facts)}, which is gone: cleanup was false"
+            return Problem("RoleExists", {"role": observed.name, "account": facts.account, "evidence": left})
         return Problem("Conflict", {"thing": f"Role {observed.name}", "holder": _named(holder, irsa, facts)})
     tags = ", ".join(f"{k}={v}" for k, v in sorted((observed.tags or {}).items())[:3])
     evidence = f"created {observed.created or 'at an unknown time'}, {f'tags {tags}' if tags else 'no tags'}"

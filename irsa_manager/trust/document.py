@@ -158,6 +158,33 @@ def subjects(document: Any) -> set[tuple[str, str]]:
     return found
 
 
+def without(document: Document, leaving: set[tuple[str, str]]) -> Document | None:
+    """The document without these (provider ARN, subject) pairs of its Allows, and otherwise as it is.
+
+    None where nothing would be left, or where it isn't in a form that this can be told of.
+    """
+    kept: list[Document] = []
+    for statement in statements(document):
+        mine = subjects({"Statement": statement})
+        if not mine & leaving:
+            kept.append(statement)
+        elif mine - leaving:
+            kept.append(_narrowed(statement, {subject_ for _, subject_ in mine - leaving}))
+    if not kept or not any(s.get("Effect") == "Allow" for s in kept):
+        return None
+    return {**document, "Statement": kept}
+
+
+def _narrowed(statement: Document, staying: set[str]) -> Document:
+    condition = {}
+    for operator, keys in statement["Condition"].items():
+        if operator in {"StringEquals", "StringLike"} and isinstance(keys, dict):
+            condition[operator] = {k: _pack(staying) if k.lower().endswith(":sub") else v for k, v in keys.items()}
+        else:
+            condition[operator] = keys
+    return {**statement, "Condition": condition}
+
+
 def too_deep(document: Any, deepest: int = 32) -> bool:
     """Whether it is nested below that many levels; an IAM policy has about six. Without recursion."""
     level: list[Any] = [document]
