@@ -38,6 +38,7 @@ from irsa_manager.kube.errors import (
     KubeThrottled,
     KubeUnavailable,
 )
+from irsa_manager.kube.events import TERMINATING
 from irsa_manager.kube.lease import LeadershipLost
 from irsa_manager.kube.resources import SERVICE_ACCOUNTS
 from irsa_manager.plan import actions as do
@@ -53,8 +54,6 @@ ASK_AGAIN_SECONDS = 600.0
 """How long iam:TagRole isn't tried again after it was denied: an administrator may have granted it meanwhile."""
 
 TAGGING = "iam:TagRole"
-TERMINATING = "being terminated"
-"""The API server's word (403) for a create in a namespace that is going; the watch tells of it in a moment."""
 
 
 class Failure(Struct, frozen=True):

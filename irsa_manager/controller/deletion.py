@@ -10,10 +10,11 @@ from msgspec import UNSET
 from irsa_manager.api import names
 from irsa_manager.api.errors import AwsError
 from irsa_manager.api.irsa import IRSA
-from irsa_manager.aws.snapshot import read_instance_profiles, read_role
+from irsa_manager.aws.snapshot import read_role
 from irsa_manager.controller import status as statuses
-from irsa_manager.controller.carry_out import Failure, Outcome
+from irsa_manager.controller.carry_out import Outcome
 from irsa_manager.controller.context import Context, now
+from irsa_manager.controller.in_use import in_use, still_on_it
 from irsa_manager.controller.telling import error_told, failure_told
 from irsa_manager.controller.trouble import (
     STALLED_SECONDS,
@@ -105,28 +106,14 @@ class Deletion:
                 self._roles.saw(name, await read_role(self._c.aws, name))
 
     async def _deletion_waits(self, irsa: IRSA, outcome: Outcome, at: str) -> float | None:
-        told = []
         for failure in outcome.failures:
-            failed = failure
-            if failure.error.code == "RoleInUse" and isinstance(failure.action, do.DeleteRole):
-                failed = await self._in_use(failure, failure.action.role)
-            told.append(failure_told(failed, outcome.done, None))
+            if in_use(failure) and await still_on_it(self._c.aws, self._roles, failure):
+                raise TryAgain("RoleInUse", "The role has policies that weren't known; they are taken off next.")
+        told = [failure_told(failure, outcome.done, None) for failure in outcome.failures]
         await self._c.reporter.write_status(irsa, statuses.deleting(irsa, told, at))
         for each in told:
             self._c.reporter.warn(irsa, each)
         raise TryAgain(told[0].code, told[0].message)
-
-    async def _in_use(self, failure: Failure, role: str) -> Failure:
-        """What holds a role that IAM won't delete; a policy attached meanwhile is seen and goes in the next run."""
-        try:
-            self._roles.saw(role, await read_role(self._c.aws, role))
-            profiles = await read_instance_profiles(self._c.aws, role)
-        except AwsError:
-            # The refusal itself is told all the same.
-            profiles = None
-        if profiles:
-            failure.error.object = "instance profile " + ", ".join(profiles)
-        return failure
 
     async def _facts_of_caller(self) -> ClusterFacts:
         """Enough to look for a role of ours and to let go, where the cluster's issuer was never found."""

@@ -22,6 +22,7 @@ from irsa_manager.controller.carry_out import TAGGING, Failure, Outcome
 from irsa_manager.controller.context import Context
 from irsa_manager.controller.context import now as time_now
 from irsa_manager.controller.deletion import Deletion
+from irsa_manager.controller.in_use import in_use, still_on_it
 from irsa_manager.controller.telling import Told, error_told, failure_told, problem_told
 from irsa_manager.controller.trouble import (
     STALLED_SECONDS,
@@ -138,7 +139,9 @@ class Reconciler:
         role_told = problem_told(decision.role_problem) if decision.role_problem else None
         accounts_told = problem_told(decision.accounts_problem) if decision.accounts_problem else None
         for failure in outcome.failures:
-            told = failure_told(failure, outcome.done, desired.role, role)
+            if in_use(failure) and await still_on_it(self._c.aws, self._roles, failure):
+                raise TryAgain("RoleInUse", "An old role has policies that weren't known; they are taken off next.")
+            told = failure_told(failure, outcome.done, desired.role, role, outcome.failures)
             if isinstance(failure.action, do.AwsAction):
                 if isinstance(failure.action, do.TagRole | do.UntagRole) and not self._c.hands.tagging:
                     continue

@@ -19,6 +19,7 @@ from irsa_manager.trust.document import sha256
 
 SETTLING = "The role is new: for up to 15 s AWS may still refuse tokens."
 SETTLE_SECONDS = 15.0
+WAITS = "ServiceAccounts are bound when the role is in order; until then those that are bound stay as they are."
 
 
 def judged(
@@ -64,6 +65,9 @@ def judged(
         record = Record(sign_record(keys, told))
     good = _ready_message(decision, role, facts, settling=settling)
     conditions = _conditions(irsa, role_told, accounts_told, ready_told, good, len(decision.bound), now)
+    if role_told is not None and accounts_told is None and (role is None or decision.role_problem is not None):
+        waits = _condition(irsa, "ServiceAccountsReady", "Unknown", role_told.code, WAITS, now)
+        conditions = tuple(waits if c.type == waits.type else c for c in conditions)
     after = replace(
         before,
         observed_generation=irsa.metadata.generation,

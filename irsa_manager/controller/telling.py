@@ -47,10 +47,12 @@ def failure_told(
     done: Sequence[AwsAction | KubeAction],
     desired: DesiredRole | None,
     standing: ObservedRole | None = None,
+    others: Sequence[Failure] = (),
 ) -> Told:
     """A failed action as people read it.
 
     done: what the same run achieved. standing: the role as it is, also by earlier runs; None where there is none.
+    others: what else failed, for what is best told at once.
     """
     action, error = failure.action, failure.error
     so_far = summary(done) if standing is None else _in_place(standing, done)
@@ -71,8 +73,9 @@ def failure_told(
         case "PolicyNotFound":
             made = not isinstance(action, do.CreateRole)
             left = "The other policies are in place." if made else "Nothing was made."
-            policy = getattr(action, "policy_arn", "") or getattr(action, "boundary", "") or "named in the object"
-            return Told(error.code, reasons.message(error.code, policy=arn.policy_name(policy), left=left))
+            absent = [_policy_of(f.action) for f in (others or (failure,)) if f.error.code == error.code]
+            missing = f"Policy {absent[0]} doesn't" if len(absent) == 1 else f"Policies {reasons.listed(absent)} don't"
+            return Told(error.code, reasons.message(error.code, missing=f"{missing} exist", left=left))
         case "MalformedDocument":
             document = f"inline policy {action.name}" if isinstance(action, do.PutInlinePolicy) else "the trust policy"
             return Told(error.code, reasons.message(error.code, document=document, **said))
@@ -85,10 +88,16 @@ def failure_told(
             values: dict[str, Any] = {"size": size, "subjects": subjects, "limit": limit, **said}
             return Told(error.code, reasons.message(error.code, **values))
         case "RoleInUse":
-            return Told(error.code, reasons.message(error.code, role=action.role, holder=error.object or _cause(error)))
+            holder = error.object or "something that this manager may not see"
+            return Told(error.code, reasons.message(error.code, role=action.role, holder=holder))
         case "Throttled" | "AWSUnavailable" | "IRSAFailedRoleUpdate":
             return Told(error.code, reasons.message(error.code, note=note, **said))
     return Told("IRSAFailedRoleUpdate", reasons.message("IRSAFailedRoleUpdate", note=note, **said))
+
+
+def _policy_of(action: AwsAction | KubeAction) -> str:
+    policy = getattr(action, "policy_arn", "") or getattr(action, "boundary", "")
+    return arn.policy_name(policy) if policy else "named in the object"
 
 
 def denied_told(error: AwsDenied, so_far: str = "nothing") -> Told:
@@ -258,6 +267,9 @@ def _drifted(irsa: IRSA, action: AwsAction | KubeAction, role_id: str, desired_t
     status = irsa.status
     ready = status.condition("Ready")
     if desired_trust is None or status.observed_generation != irsa.metadata.generation or ready is None:
+        return ""
+    if isinstance(action, AwsAction) and action.role.lower() != status.role.name.lower():
+        # An old role of a rename: what is done to it is no repair.
         return ""
     role = f"role {status.role.name}"
     match action:

@@ -31,6 +31,9 @@ REPEAT_SECONDS: Final = 3600.0
 WAITING: Final = 1000
 REMEMBERED: Final = 10_000
 
+TERMINATING: Final = "being terminated"
+"""The API server's word (403) for a create in a namespace that is going."""
+
 EventType = Literal["Normal", "Warning"]
 
 log = structlog.get_logger(__name__)
@@ -134,12 +137,11 @@ class EventRecorder:
                     self._failed("failed", error)
                 else:
                     await asyncio.sleep(min(5.0, getattr(error, "retry_after", 1.0)))
-            except KubeForbidden as error:
-                # Also what a terminating namespace answers.
-                self._failed("forbidden", error)
-                return
-            except KubeNotFound as error:
-                # The namespace has gone, and with it whoever would have read this.
+            except (KubeForbidden, KubeNotFound) as error:
+                if isinstance(error, KubeForbidden) and TERMINATING not in error.message:
+                    self._failed("forbidden", error)
+                    return
+                # The namespace goes or has gone, and with it whoever would have read this.
                 log.debug("event without a namespace", error=str(error))
                 self.counts["failed"] += 1
                 return

@@ -133,7 +133,9 @@ def _not_mine(observed: ObservedRole, verdict: Whose, irsa: IRSA, situation: Sit
         if holder and situation.objects is not None and holder not in situation.objects:
             left = f"left behind by {_named(holder, irsa, facts)}, which is gone: cleanup was false"
             return Problem("RoleExists", {"role": observed.name, "account": facts.account, "evidence": left})
-        return Problem("Conflict", {"thing": f"Role {observed.name}", "holder": _named(holder, irsa, facts)})
+        left = "Nothing was written for this object."
+        thing = f"Role {observed.name}"
+        return Problem("Conflict", {"thing": thing, "holder": _named(holder, irsa, facts), "left": left})
     tags = ", ".join(f"{k}={v}" for k, v in sorted((observed.tags or {}).items())[:3])
     evidence = f"created {observed.created or 'at an unknown time'}, {f'tags {tags}' if tags else 'no tags'}"
     return Problem("RoleExists", {"role": observed.name, "account": facts.account, "evidence": evidence})
@@ -205,7 +207,8 @@ def _accounts_problem(irsa: IRSA, desired: Desired, situation: Situation) -> Pro
         account = f"{held[0].namespace}/{held[0].name}"
         more = f" (and {len(held) - 1} more)" if len(held) > 1 else ""
         holder = _named(situation.holders[held[0].key], irsa, situation.facts)
-        return Problem("Conflict", {"thing": f"ServiceAccount {account}{more}", "holder": holder})
+        left = "It was left as it is; the role and this object's other ServiceAccounts are in place."
+        return Problem("Conflict", {"thing": f"ServiceAccount {account}{more}", "holder": holder, "left": left})
     if desired.reach.missing:
         missing = desired.reach.missing
         said = f"Namespace {missing[0]} doesn't" if len(missing) == 1 else f"Namespaces {listed(missing)} don't"

@@ -82,7 +82,7 @@ REASONS: Final = (
             "spec.serviceAccount.namespaces.",
         ),
         what="{thing} is held by {holder}.",
-        left="Nothing was written for this object.",
+        left="{left}",
         next="Rename one of the two, or add this ServiceAccount to the other object (additionalNames, namespaces).",
     ),
     Reason(
@@ -118,7 +118,7 @@ REASONS: Final = (
             "Check the spelling; names are case-sensitive: `aws iam list-policies --query 'Policies[].Arn'`.",
             "For a policy of your own account write customer/NAME or its full ARN.",
         ),
-        what="Policy {policy} doesn't exist or can't be attached.",
+        what="{missing} or can't be attached.",
         left="{left}",
         next="Check its spelling and case; a policy of your own account is written customer/[PATH/]NAME.",
     ),

@@ -58,7 +58,7 @@ def denied() -> AwsDenied:
             do.DeleteRole(role="r", reason="x"),
             AwsRefused("RoleInUse", "held", aws_code="DeleteConflict"),
             "RoleInUse",
-            ["Role r", "DeleteConflict"],
+            ["Role r", "may not see"],
         ),
         (ACCOUNT, KubeInvalid("x", "webhook says no"), "IRSAFailedApplyingResources", ["n/s", "webhook says no"]),
         (ACCOUNT, KubeForbidden("x", "no"), "PermissionMissing", ["serviceaccounts", "n/s"]),
