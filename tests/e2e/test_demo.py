@@ -104,7 +104,7 @@ def test_everything_is_as_it_should_be_and_nothing_stays(environ: dict[str, str]
     assert_nothing_left(environ)
 
 
-@pytest.mark.parametrize(("number", "at"), [(signal.SIGINT, " 1 apply"), (signal.SIGTERM, "ok  AWS")])
+@pytest.mark.parametrize(("number", "at"), [(signal.SIGINT, "ok  control plane"), (signal.SIGTERM, "ok  AWS")])
 def test_an_interrupt_leaves_nothing(environ: dict[str, str], number: signal.Signals, at: str) -> None:
     with started(environ) as process:
         read_until(process, at)
