@@ -99,3 +99,50 @@ def test_without_sweeps_the_role_read_longest_ago_is_next():
     assert store.oldest_read(["c", "b", "a"]) == "a"
     assert store.oldest_read(["c", "new"]) == "new"
     assert store.known("a")
+
+
+def test_another_role_under_a_name_that_we_deleted_is_seen_at_once():
+    store = RoleStore(clock=lambda: 1000.0)
+    store.wrote("a", role("a", 1))
+    store.wrote("a", None)
+    assert not store.saw("a", role("a", 1)), "IAM may still show what we have deleted"
+    assert store.get("a") is None
+    other = replace(role("a", 2), id="AROAOTHER")
+    assert store.saw("a", other)
+    assert store.get("a") == other
+
+
+def test_a_create_whose_answer_was_lost_may_come_to_light():
+    now = [1000.0]
+    store = RoleStore(clock=lambda: now[0])
+    now[0] += 1000
+    assert not store.may_appear("a", age=0.0)
+    store.attempted("a")
+    assert store.may_appear("a", age=500.0)
+    store.settled("a")
+    assert not store.may_appear("a", age=500.0)
+    store.attempted("a")
+    store.wrote("a", role("a", 1))
+    assert not store.may_appear("a", age=500.0)
+    store.attempted("a")
+    now[0] += HOLD_SECONDS
+    assert not store.may_appear("a", age=500.0)
+
+
+def test_after_a_start_a_young_object_may_have_been_made_by_the_process_before():
+    now = [1000.0]
+    store = RoleStore(clock=lambda: now[0])
+    assert store.may_appear("a", age=5.0)
+    assert not store.may_appear("a", age=500.0)
+    now[0] += HOLD_SECONDS
+    assert not store.may_appear("a", age=5.0)
+
+
+def test_a_role_that_may_not_be_read_does_not_hold_up_the_others():
+    now = [0.0]
+    store = RoleStore(clock=lambda: now[0])
+    store.saw("fine", None)
+    now[0] = 1.0
+    assert store.oldest_read(["denied", "fine"]) == "denied"
+    store.tried("denied")
+    assert store.oldest_read(["denied", "fine"]) == "fine"
