@@ -51,6 +51,7 @@ def up(
 
     directory = _directory(dir)
     directory.check_free()
+    ready = False
     if aws:
         shared_account(aws, os.environ)
     request = supervisor.Request(str(directory.path), aws, find(progress_on(sys.stderr)))
@@ -59,6 +60,8 @@ def up(
         print(_step_line(step), file=sys.stdout if output == "text" else sys.stderr, flush=True)
 
     def on_ready(running: Sandbox) -> None:
+        nonlocal ready
+        ready = True
         if output == "json":
             _print_status(running)
             return
@@ -71,7 +74,7 @@ def up(
         return 0
     number = asyncio.run(supervisor.supervise(request, on_step, on_ready))
     print(f"Stopped; nothing is left in {directory.path}", file=sys.stderr)
-    return 130 if number == signal.SIGINT else 0
+    return 130 if number == signal.SIGINT or not ready else 0
 
 
 @sandbox.command()

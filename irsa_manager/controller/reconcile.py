@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from irsa_manager.api import names, reasons
 from irsa_manager.api.errors import AwsDenied, AwsError, AwsExists
-from irsa_manager.api.irsa import IRSA
+from irsa_manager.api.irsa import IRSA, BoundServiceAccount
 from irsa_manager.aws.snapshot import read_role
 from irsa_manager.controller import status as statuses
 from irsa_manager.controller.carry_out import TAGGING, Failure, Outcome
@@ -115,6 +115,8 @@ class Reconciler:
             if irsa.metadata.generation != planned:
                 # Changed meanwhile: what was planned isn't what is asked for any more.
                 return 0.0
+        if self._unrecorded(decision):
+            irsa = await self._c.reporter.write_status(irsa, statuses.foretold(irsa, decision, facts, self._c.keys))
         outcome = await self._c.hands.carry_out(decision.plan)
         taken = next((f for f in outcome.failures if isinstance(f.error, AwsExists)), None)
         if taken is not None:
@@ -123,6 +125,13 @@ class Reconciler:
             self._rewritten[irsa.key] = time.monotonic()
         self._c.reporter.tell(irsa, outcome, facts.account, decision.desired.role.trust if decision.desired else None)
         return await self._conclude(irsa, decision, outcome, facts, now)
+
+    @staticmethod
+    def _unrecorded(decision: Decision) -> bool:
+        """Whether the plan puts inline policies that the status doesn't know as ours yet."""
+        known = set(decision.before.role.inline_policies)
+        puts = {action.name for action in decision.plan.actions if isinstance(action, do.PutInlinePolicy)}
+        return not puts <= known
 
     def _rewrite_due(self, irsa: IRSA) -> bool:
         """Whether what can't be read is to be written again: at the start, after a change, and every ten minutes."""
@@ -171,6 +180,7 @@ class Reconciler:
             ready_told=ready_told,
             settling=settling,
             changed=bool(outcome.done),
+            whole=not outcome.failures and not outcome.outrun,
             now=now,
         )
         await self._c.reporter.write_status(irsa, after)
@@ -245,16 +255,14 @@ class Reconciler:
         return await self._c.set_finalizers(irsa, [*irsa.metadata.finalizers, names.FINALIZER])
 
 
-def _really_bound(decision: Decision, outcome: Outcome) -> Any:
-    failed = {
-        (f.action.namespace, f.action.name)
-        for f in outcome.failures
-        if isinstance(f.action, do.CreateServiceAccount | do.PatchServiceAccount)
-    }
-    if outcome.stopped:
-        pending = {(a.namespace, a.name) for a in decision.plan.actions if isinstance(a, do.CreateServiceAccount)}
-        failed |= pending - {(a.namespace, a.name) for a in outcome.done if isinstance(a, do.KubeAction)}
-    return tuple(b for b in decision.bound if (b.namespace, b.name) not in failed)
+def _really_bound(decision: Decision, outcome: Outcome) -> tuple[BoundServiceAccount, ...]:
+    """The ServiceAccounts that are bound now: those whose binding succeeded, and those whose release didn't yet."""
+    done = {(a.namespace, a.name) for a in outcome.done if isinstance(a, do.KubeAction)}
+    undone = {(a.namespace, a.name) for a in decision.plan.actions if isinstance(a, do.KubeAction)} - done
+    wanted = {(b.namespace, b.name) for b in decision.bound}
+    before = {(b.namespace, b.name): b for b in decision.before.service_accounts}
+    bound = [b for b in decision.bound if (b.namespace, b.name) not in undone or (b.namespace, b.name) in before]
+    return tuple(sorted([*bound, *(before[key] for key in undone - wanted if key in before)]))
 
 
 def _describes(irsa: IRSA) -> bool:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from irsa_manager.plan.observed import ObservedRole
 
-HOLD_SECONDS = 30.0
+HOLD_SECONDS = 20.0
 """A sweep that began less than this after a write to a role doesn't overrule it: IAM shows writes late (IAM User
 Guide, "Changes that I make are not always immediately visible"; up to about 15 s were seen)."""
 

@@ -34,12 +34,13 @@ def judged(
     ready_told: Told | None = None,
     settling: bool = False,
     changed: bool,
+    whole: bool,
     now: str,
 ) -> IRSAStatus:
     """The status after a plan was carried out, wholly or in part.
 
     role: as it is now, None where it isn't there or isn't ours. *_told: what is wrong, None: all is well. ready_told:
-    what concerns the object as a whole. changed: something was written. now: RFC 3339.
+    what concerns the object as a whole. changed: something was written. whole: all of the plan was. now: RFC 3339.
     """
     before = irsa.status
     desired = decision.desired
@@ -48,7 +49,18 @@ def judged(
     role_status, record = before.role, before.record
     if mine and role is not None:
         origin = before.role.origin or "Created"
-        inline = tuple(sorted(_present(desired.role.inline, role)))
+        inline = tuple(sorted({*_present(desired.role.inline, role), *_present(_left_over(decision, role), role)}))
+        # What is to be taken back and isn't yet stays on record, or the next run would take it for somebody else's.
+        managed = (
+            desired.role.managed
+            if whole
+            else tuple(
+                {
+                    **dict.fromkeys(desired.role.managed),
+                    **dict.fromkeys(decision.before.role.managed if decision.before.role.name == role.name else ()),
+                }
+            )
+        )
         role_status = RoleStatus(
             name=role.name,
             arn=role.arn,
@@ -59,9 +71,9 @@ def judged(
             attached_policies=tuple(role.attached or ()),
             inline_policies=inline,
             foreign_inline_policies=decision.foreign_inline,
-            managed=desired.role.managed,
+            managed=managed,
         )
-        told = RecordedRole(facts.account, role.name, role.id, irsa.key, desired.role.managed, extra(decision.bound))
+        told = RecordedRole(facts.account, role.name, role.id, irsa.key, managed, extra(decision.bound, inline))
         record = Record(sign_record(keys, told))
     good = _ready_message(decision, role, facts, settling=settling)
     conditions = _conditions(irsa, role_told, accounts_told, ready_told, good, len(decision.bound), now)
@@ -80,6 +92,26 @@ def judged(
         conditions=conditions,
     )
     return _stamped(before, after, changed=changed, now=now)
+
+
+def _left_over(decision: Decision, role: ObservedRole) -> tuple[str, ...]:
+    """The inline policies that were ours before: those that are still there have yet to go."""
+    before = decision.before.role
+    return before.inline_policies if before.name.lower() == role.name.lower() else ()
+
+
+def foretold(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys) -> IRSAStatus:
+    """The status that has to be there before inline policies are put: that they are ours, also if we die meanwhile."""
+    assert decision.desired is not None  # noqa: S101  (of a living object)
+    before, wanted = decision.before, decision.desired.role
+    same = before.role.name.lower() == wanted.name.lower()
+    role = before.role if same else RoleStatus(name=wanted.name, account_id=facts.account)
+    role = replace(role, inline_policies=tuple(sorted({*role.inline_policies, *wanted.inline})))
+    told = RecordedRole(
+        facts.account, role.name, role.id, irsa.key, role.managed, extra(before.service_accounts, role.inline_policies)
+    )
+    record = Record(sign_record(keys, told))
+    return replace(irsa.status, role=role, record=record, service_accounts=before.service_accounts)
 
 
 def _present(wanted: Iterable[str], role: ObservedRole) -> list[str]:

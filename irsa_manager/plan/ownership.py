@@ -44,22 +44,25 @@ def whose(role: ObservedRole, owner: str, account: str, keys: MarkKeys, status: 
 def recorded(status: IRSAStatus, owner: str, account: str) -> RecordedRole:
     """What the status' record has to vouch for."""
     role = status.role
-    return RecordedRole(account, role.name, role.id, owner, role.managed, extra(status.service_accounts))
+    return RecordedRole(
+        account, role.name, role.id, owner, role.managed, extra(status.service_accounts, role.inline_policies)
+    )
 
 
-def extra(bound: Iterable[BoundServiceAccount]) -> str:
-    """The canonical text of what was set on ServiceAccounts, for a record."""
+def extra(bound: Iterable[BoundServiceAccount], inline: Iterable[str]) -> str:
+    """The canonical text of what was set on ServiceAccounts and of the inline policies that are ours, for a record."""
     set_on = {f"{b.namespace}/{b.name}": [b.annotations, b.labels] for b in bound if b.annotations or b.labels}
-    return compact(set_on) if set_on else ""
+    names_ = sorted(inline)
+    return compact([set_on, names_]) if set_on or names_ else ""
 
 
 def trusted_status(status: IRSAStatus, owner: str, account: str, keys: MarkKeys) -> IRSAStatus:
     """The status as far as its record vouches for it: where it doesn't, without what a forger could gain by.
 
     A forged list of managed attributes could make the manager take a permissions boundary away, forged keys of
-    annotations and labels make it strip a ServiceAccount.
+    annotations and labels make it strip a ServiceAccount, forged names of inline policies undo an incident response.
     """
     if record_valid(keys, status.record.mac, recorded(status, owner, account)):
         return status
     bare = tuple(replace(b, annotations=(), labels=()) for b in status.service_accounts)
-    return replace(status, role=replace(status.role, managed=()), service_accounts=bare)
+    return replace(status, role=replace(status.role, managed=(), inline_policies=()), service_accounts=bare)

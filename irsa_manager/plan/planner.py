@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import UNSET, Struct, field
 
 from irsa_manager.api import names
-from irsa_manager.api.irsa import IRSA, BoundServiceAccount, IRSASpec
+from irsa_manager.api.irsa import IRSA, BoundServiceAccount, IRSASpec, IRSAStatus
 from irsa_manager.api.reasons import listed, visible
 from irsa_manager.plan import diff_accounts, diff_role
 from irsa_manager.plan.actions import AwsAction, KubeAction, Plan
@@ -37,9 +37,9 @@ class Decision(Struct, frozen=True):
 
     desired: None for a deletion. role: the object's own role as observed, None where it is still to be made.
     role_problem, accounts_problem: what the conditions RoleReady and ServiceAccountsReady must say; with a
-    role_problem nothing is written for the object. role_warning: what RoleReady must
-    say although the plan goes on. old_roles: of a rename, that the plan takes away.
-    bound: the ServiceAccounts that are bound once the plan is carried out.
+    role_problem nothing is written for the object. role_warning: what RoleReady must say although the plan goes on.
+    old_roles: of a rename, that the plan takes away. bound: the ServiceAccounts that are bound once the plan is
+    carried out. before: the status as far as it can be trusted.
     """
 
     plan: Plan
@@ -51,6 +51,7 @@ class Decision(Struct, frozen=True):
     old_roles: tuple[ObservedRole, ...] = ()
     bound: tuple[BoundServiceAccount, ...] = ()
     foreign_inline: tuple[str, ...] = ()
+    before: IRSAStatus = IRSAStatus()
 
 
 def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True, rewrite: bool = False) -> Decision:
@@ -74,7 +75,7 @@ def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True, rewrite: b
         return Decision(plan=Plan(), desired=desired, role=observed, role_problem=problem, bound=_still_bound(irsa))
     status = trusted_status(irsa.status, owner, facts.account, situation.keys)
     before = {(b.namespace, b.name): b for b in status.service_accounts}
-    inline_before = irsa.status.role.inline_policies
+    inline_before = status.role.inline_policies
     actions: list[AwsAction | KubeAction] = []
     if observed is None:
         actions += diff_role.create(desired.role, tagging=tagging)
@@ -110,6 +111,7 @@ def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True, rewrite: b
         old_roles=old,
         bound=_bound(desired, situation),
         foreign_inline=diff_role.foreign_inline(desired.role, observed, inline_before) if observed else (),
+        before=status,
     )
 
 

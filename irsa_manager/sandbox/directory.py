@@ -6,6 +6,7 @@ supervisor's pid. Only names of ENTRIES are ever removed, and a directory with a
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import shutil
@@ -74,9 +75,14 @@ class SandboxDirectory:
             except FileNotFoundError:
                 continue  # its last user removed it just now
             raise self._running()
-        write_pid(self.path / LOCK)
-        self.path.chmod(0o700)
-        self.clean()
+        try:
+            write_pid(self.path / LOCK)
+            self.path.chmod(0o700)
+            self.clean()
+        except OSError as error:
+            self._lock.release(remove=True)
+            remove_if_empty(self.path)
+            raise self._unfit(error) from error
 
     def check_free(self) -> None:
         """Raise what `claim` would raise now, and change nothing."""
@@ -152,7 +158,7 @@ class SandboxDirectory:
         except OSError as error:
             raise self._unfit(error) from error
         if not self.path.is_dir():
-            raise UsageError("Usage", f"{self.path} isn't a directory.", hint="give another --dir")
+            raise self._unfit(NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
         names = {entry.name for entry in self.path.iterdir()}
         foreign = sorted(names - ENTRIES)
         if foreign or (names and not names & MARKS):
@@ -163,7 +169,7 @@ class SandboxDirectory:
                 hint="give --dir a path that doesn't exist yet, or an empty directory",
             )
         if self.path.stat().st_uid != os.getuid():
-            raise UsageError("Usage", f"{self.path} belongs to another user.", hint="give another --dir")
+            raise self._unfit(PermissionError(errno.EPERM, "it belongs to another user"))
 
 
 def write_pid(lock: Path) -> None:

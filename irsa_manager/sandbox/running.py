@@ -122,7 +122,7 @@ async def running_sandbox(
     if need be, built before anything starts (minutes, without giving way to the event loop). Enter it from the main
     thread (process.Child). on_step is told each part that is ready.
 
-    Raises SandboxError and UsageError as the parts do; then nothing is left running, and of a directory that was
+    Raises SandboxError, UsageError and OSError (a full disk) as the parts do; then nothing is left running, and of a directory that was
     given only the logs stay. Where a component dies later, the body isn't told (supervisor.supervise looks for that).
     """
     environment = os.environ if environ is None else environ
@@ -141,7 +141,7 @@ async def running_sandbox(
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_start_cluster(plane, binaries, on_step))
                 provider = tasks.create_task(_start_aws(account, front, mapping, on_step))
-        except* SandboxError as group:
+        except* (SandboxError, OSError) as group:
             raise group.exceptions[0] from None
         arn, number = provider.result()
         if shared is not None:

@@ -3,7 +3,7 @@
     python -m irsa_manager.sandbox.supervisor REQUEST-AS-JSON
 
 The detached supervisor reports on stdout, one JSON object a line: {"step": ...}, then {"ready": true} or
-{"error": ...}. Until its starter has written `keep` to its stdin, the end of that pipe ends it: a starter that dies
+{"error": ...}, or {"refused": ...} for what the operating system says no to (OSError). Until its starter has written `keep` to its stdin, the end of that pipe ends it: a starter that dies
 midway leaves no orphan.
 """
 
@@ -121,7 +121,7 @@ async def _watch_starter(descriptor: int, tell: Callable[[signal.Signals], None]
 def detach(request: Request, on_step: Report) -> Sandbox:
     """Start the supervisor as a process of its own and return when its sandbox is ready.
 
-    Raises SandboxError, UsageError: what it ran into. If this process ends before, so does the supervisor.
+    Raises SandboxError, OSError: what it ran into. If this process ends before, so does the supervisor.
     """
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", __name__, request.to_json()],
@@ -137,13 +137,21 @@ def detach(request: Request, on_step: Report) -> Sandbox:
             if "step" in event:
                 on_step(Step(**event["step"]))
             elif "ready" in event:
-                ready = Sandbox.from_json(event["ready"])
+                found = Sandbox.from_json(event["ready"])
                 process.stdin.write(KEEP)
                 process.stdin.flush()
+                ready = found
                 return ready
             elif "error" in event:
                 raise SandboxError(**event["error"])
-        raise SandboxError("SandboxFailed", f"The supervisor ended with status {process.wait()} before it was ready.")
+            elif "refused" in event:
+                raise OSError(*event["refused"])
+        raise SandboxError(
+            "SandboxFailed",
+            f"The supervisor ended with status {process.wait()} before it was ready.",
+            left="Nothing of it is left running.",
+            hint="Without --detach it shows what happens.",
+        )
     finally:
         process.stdin.close()
         process.stdout.close()
@@ -171,19 +179,14 @@ def main(text: str) -> int:
 
     try:
         asyncio.run(supervise(request, lambda step: send(step=asdict(step)), go_on_alone, starter=0))
-    except IrsaError as exc:
+    except (IrsaError, OSError) as error:
         if events.closed:
-            print(exc, file=sys.stderr)  # noqa: T201  (its log)
+            print(error, file=sys.stderr)  # noqa: T201  (its log)
+        elif isinstance(error, IrsaError):
+            fields = ("code", "message", "left", "hint", "object")
+            send(error={name: getattr(error, name) for name in fields})
         else:
-            send(
-                error={
-                    "code": exc.code,
-                    "message": exc.message,
-                    "left": exc.left,
-                    "hint": exc.hint,
-                    "object": exc.object,
-                }
-            )
+            send(refused=(error.errno, error.strerror, error.filename))
         return 1
     return 0
 
