@@ -1,0 +1,95 @@
+"""What is taken out of an object goes, also where the first try to take it away failed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from e2e_lab import ROLE_ARN, Lab, spec, unique
+
+READ = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
+MANAGED: dict[str, dict[str, Any]] = {
+    "UntagRole": {"tags": {"team": "a"}},
+    "UpdateRole": {"description": "for the reports", "maxSessionDurationSeconds": 7200},
+    "DeleteRolePermissionsBoundary": {"permissionsBoundary": "AmazonS3ReadOnlyAccess"},
+}
+
+
+@pytest.mark.parametrize("operation", list(MANAGED))
+def test_an_attribute_of_the_role_is_taken_back_after_a_failure(lab: Lab, operation: str) -> None:
+    role, namespace = unique("role"), lab.namespace()
+    irsa = lab.irsa(spec(role, "web", namespace, iamRole=MANAGED[operation]))
+    irsa.wait_ready()
+    lab.aws.faults(error=1.0, operations=[operation])
+    irsa.patch({"iamRole": dict.fromkeys(MANAGED[operation])})
+    irsa.wait_reason("AWSUnavailable", "False")
+    lab.aws.faults()
+    irsa.wait_ready()
+    found = lab.aws.role(role)
+    assert found is not None
+    assert "team" not in lab.aws.tags(role)
+    assert found["Description"] != "for the reports"
+    assert found["MaxSessionDuration"] == 3600
+    assert "PermissionsBoundary" not in found
+
+
+def test_an_inline_policy_is_deleted_after_a_failure(lab: Lab) -> None:
+    role, namespace = unique("role"), lab.namespace()
+    irsa = lab.irsa(spec(role, "web", namespace, inlinePolicies={"read": READ}))
+    irsa.wait_ready()
+    lab.aws.faults(error=1.0, operations=["DeleteRolePolicy"])
+    irsa.patch({"inlinePolicies": {"read": None}})
+    irsa.wait_reason("AWSUnavailable", "False")
+    lab.aws.faults()
+    irsa.wait_ready()
+    assert lab.aws.inline(role) == {}
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_a_serviceaccount_is_released_after_a_failure(lab: Lab, found: bool) -> None:
+    role, one, two = unique("role"), lab.namespace(), lab.namespace()
+    if found:
+        lab.make_account(one, "web", annotations={"note": "x"})
+    irsa = lab.irsa(spec(role, "web", one, two, serviceAccount={"token": {"expirationSeconds": 3600}}))
+    arn = irsa.wait_ready()["role"]["arn"]
+    lab.aws.faults(error=1.0, operations=["UpdateAssumeRolePolicy"])
+    irsa.patch({"serviceAccount": {"namespaces": [two]}})
+    irsa.wait_reason("AWSUnavailable", "False")
+    # It is still in the trust, so it must not be taken away from its pods yet.
+    assert lab.annotations(one, "web")[ROLE_ARN] == arn
+    lab.aws.faults()
+    irsa.wait_ready()
+    assert lab.annotations(one, "web") == ({"note": "x"} if found else {})
+    assert (lab.account(one, "web") is not None) == found
+    assert lab.aws.subjects(role) == {f"{two}/web"}
+    assert irsa.status["serviceAccountCount"] == 1
+
+
+def test_the_old_role_of_a_rename_goes_after_a_failure(lab: Lab) -> None:
+    old, new, namespace = unique("old"), unique("new"), lab.namespace()
+    irsa = lab.irsa(spec(old, "web", namespace, iamPolicies=["AmazonS3ReadOnlyAccess"]))
+    irsa.wait_ready()
+    lab.aws.faults(error=1.0, operations=["DetachRolePolicy"])
+    irsa.patch({"iamRole": {"name": new}})
+    irsa.wait_reason("AWSUnavailable", "False")
+    assert [role["name"] for role in irsa.status["retiredRoles"]] == [old]
+    assert [s["Effect"] for s in lab.aws.trust(old)["Statement"]] == ["Deny"]
+    lab.wait_bound(namespace, "web", new)
+    lab.aws.faults()
+    irsa.wait_ready()
+    assert lab.aws.role(old) is None
+    assert irsa.status.get("retiredRoles", []) == []
+
+
+def test_the_old_role_of_a_rename_goes_though_the_new_one_could_not_be_made_at_first(lab: Lab) -> None:
+    old, new, namespace = unique("old"), unique("new"), lab.namespace()
+    irsa = lab.irsa(spec(old, "web", namespace))
+    irsa.wait_ready()
+    lab.aws.faults(error=1.0, operations=["CreateRole"])
+    irsa.patch({"iamRole": {"name": new}})
+    irsa.wait_reason("AWSUnavailable", "False")
+    assert lab.aws.subjects(old) == {f"{namespace}/web"}
+    lab.aws.faults()
+    irsa.wait_ready()
+    assert lab.aws.role(old) is None
+    assert lab.aws.subjects(new) == {f"{namespace}/web"}
