@@ -2,9 +2,9 @@
 
     python -m irsa_manager.sandbox.supervisor REQUEST-AS-JSON
 
-The detached supervisor reports on stdout, one JSON object a line: {"step": ...}, then {"ready": true} or
-{"error": ...}, or {"refused": ...} for what the operating system says no to (OSError). Until its starter has written `keep` to its stdin, the end of that pipe ends it: a starter that dies
-midway leaves no orphan.
+The detached supervisor reports on stdout, one JSON object a line: {"step": ...}, then {"ready": ...}, {"error": ...}
+or, for what the operating system says no to (OSError), {"refused": ...}. Until its starter has written `keep` to its
+stdin, the end of that pipe ends it: a starter that dies midway leaves no orphan.
 """
 
 from __future__ import annotations

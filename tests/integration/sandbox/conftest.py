@@ -32,10 +32,14 @@ class CommandLine:
             check=False,
         )
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
         """Start it, with pipes for both outputs."""
         return subprocess.Popen(
-            [*self.argv, *arguments, "--dir", str(self.dir)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*self.argv, *arguments, "--dir", str(self.dir)],
+            env={**os.environ, **environ},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     def supervisor(self) -> int:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 from collections.abc import Callable
@@ -147,6 +148,22 @@ def test_in_the_foreground_a_signal_ends_it(
     assert not command.dir.exists()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ended_before_it_is_ready_it_was_interrupted(
+    number: signal.Signals, command: CommandLine, children: Children, watch: Watch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:  # it is never ready: this AWS says nothing
+        keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
+        process = command.start("up", "--aws", f"http://127.0.0.1:{mute.getsockname()[1]}", **keys)
+        mute.accept()
+        until_gone = watch(children(process.pid))
+        process.send_signal(number)
+        _, errors = process.communicate()
+    assert (process.returncode, errors) == (130, f"Stopped; nothing is left in {command.dir}\ninterrupted\n")
+    until_gone()
+    assert not command.dir.exists()
+
+
 def test_a_component_that_ends_ends_the_rest_and_leaves_its_log(
     command: CommandLine, children: Children, watch: Watch
 ) -> None:
@@ -207,3 +224,36 @@ def test_a_directory_of_somebody_else_is_not_touched(command: CommandLine) -> No
     assert "isn't a sandbox's directory: it holds thesis.txt" in up.stderr
     command("down")
     assert [path.name for path in command.dir.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("words", [["up"], ["up", "--detach"], ["status"], ["env"], ["logs"], ["down"]], ids=" ".join)
+@pytest.mark.parametrize("name", ["x" * 300, "file", "file/box"])
+def test_a_directory_that_can_not_be_is_the_users_choice(command: CommandLine, words: list[str], name: str) -> None:
+    (command.dir.parent / "file").write_text("")
+    command.dir = command.dir.parent / name
+    done = command(*words)
+    assert done.returncode == (0 if words == ["down"] and name != "x" * 300 else 1)
+    assert "Unexpected" not in done.stderr
+    assert "Traceback" not in done.stderr
+    if words[0] == "up":
+        assert [line.split()[0] for line in done.stderr.splitlines()] == ["error", "left", "hint", "more"]
+
+
+@pytest.mark.parametrize("how", [[], ["--detach"]], ids=["foreground", "detached"])
+@pytest.mark.parametrize(
+    ("blocks", "said"),
+    [
+        (0, "Usage: {dir} can't be a sandbox's directory: File too large."),  # not even its lock can be written
+        (1, "SystemRefused: File too large."),  # its keys can't
+    ],
+)
+def test_a_disk_that_is_full_says_so_and_nothing_stays(
+    command: CommandLine, how: list[str], blocks: int, said: str
+) -> None:
+    command.argv = ["sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh", *command.argv]
+    done = command("up", *how)
+    assert (done.returncode, done.stdout) == (1, "")
+    lines = done.stderr.splitlines()
+    assert lines[0] == f"error  {said.format(dir=command.dir)}"
+    assert {line.split()[0] for line in lines} <= {"error", "left", "hint", "more"}
+    assert not command.dir.exists()
