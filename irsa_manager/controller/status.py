@@ -49,7 +49,8 @@ def judged(
     role_status, record = before.role, before.record
     if mine and role is not None:
         origin = before.role.origin or "Created"
-        inline = tuple(sorted({*_present(desired.role.inline, role), *_present(_left_over(decision, role), role)}))
+        ours = {*desired.role.inline, *_left_over(decision, role)}
+        inline = tuple(sorted(_present(ours, role) if whole else ours))
         # What is to be taken back and isn't yet stays on record, or the next run would take it for somebody else's.
         managed = (
             desired.role.managed

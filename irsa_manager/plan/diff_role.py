@@ -166,10 +166,13 @@ def _inline(
             reason = "not there yet" if there is None else "document differed"
             actions.append(PutInlinePolicy(role=desired.name, reason=reason, name=name, document=document))
     wanted = {name.lower() for name in desired.inline}
+    # Seen or not: one whose put got no answer may be there all the same, and one that isn't counts as done.
     actions += [
-        DeleteInlinePolicy(role=desired.name, reason="not in the spec any more", name=found[name.lower()][0])
+        DeleteInlinePolicy(
+            role=desired.name, reason="not in the spec any more", name=found.get(name.lower(), (name,))[0]
+        )
         for name in inline_before
-        if name.lower() in found and name.lower() not in wanted
+        if name.lower() not in wanted
     ]
     return actions
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,6 +50,8 @@ def started(environ: Mapping[str, str]) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A shell's background jobs are born deaf to SIGINT, and so would be the tests' children under one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  (no thread holds a lock)
     )
 
 
@@ -113,6 +116,29 @@ def test_an_interrupt_leaves_nothing(environ: dict[str, str], number: signal.Sig
     assert process.returncode == 130
     assert "nothing of the sandbox is left" in err
     assert "Traceback" not in err
+    assert_nothing_left(environ)
+
+
+def test_an_impatient_user_leaves_nothing_either(environ: dict[str, str]) -> None:
+    with started(environ) as process:
+        read_until(process, "ok  AWS")
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.02)
+        _, err = process.communicate()
+    assert (process.returncode, err) == (130, "Stopped; nothing of the sandbox is left.\ninterrupted\n")
+    assert_nothing_left(environ)
+
+
+@pytest.mark.parametrize("shell", ["2>&-", ">&-", ">/dev/full", "| head -1"])
+def test_where_its_output_goes_is_no_matter_for_what_it_leaves(environ: dict[str, str], shell: str) -> None:
+    find()
+    argv = ["bash", "-c", f'set -o pipefail; "$@" {shell}', "bash", sys.executable, "-m", "irsa_manager", "demo"]
+    done = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert done.returncode == (0 if "&-" in shell else 1), done.stderr
+    said = done.stderr.splitlines()
+    assert said[:1] == (["error  SystemRefused: No space left on device."] if "full" in shell else [])
     assert_nothing_left(environ)
 
 

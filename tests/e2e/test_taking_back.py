@@ -93,3 +93,17 @@ def test_the_old_role_of_a_rename_goes_though_the_new_one_could_not_be_made_at_f
     irsa.wait_ready()
     assert lab.aws.role(old) is None
     assert lab.aws.subjects(new) == {f"{namespace}/web"}
+
+
+def test_an_inline_policy_whose_writing_was_answered_to_nobody_is_ours(lab: Lab) -> None:
+    role, namespace = unique("role"), lab.namespace()
+    irsa = lab.irsa(spec(role, "web", namespace))
+    irsa.wait_ready()
+    lab.aws.faults(drop=1.0, operations=["PutRolePolicy"])
+    irsa.patch({"inlinePolicies": {"read": READ}})
+    irsa.wait_reason("AWSUnavailable", "False")
+    assert lab.aws.inline(role) == {"read": READ}
+    irsa.patch({"inlinePolicies": None})
+    irsa.wait_ready()
+    lab.aws.faults()
+    assert lab.aws.inline(role) == {}
