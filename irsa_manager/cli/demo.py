@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 FOREIGN = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CA_BUNDLE", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 def demo() -> int:
     """Show the whole chain: a cluster, an AWS, one IRSA, real tokens, and who is refused.
@@ -46,15 +48,23 @@ def status(played: Played) -> int:
 
 
 async def show(binaries: Binaries, steps: Sequence[Step]) -> Played:
-    """Play the steps and show them on stdout. Raises IrsaError; CancelledError also for SIGTERM and SIGHUP."""
+    """Play the steps and show them on stdout. Raises IrsaError; CancelledError for a signal of SIGNALS."""
     from irsa_manager.cli.crds import install
     from irsa_manager.cli.demo_screen import screen_for
     from irsa_manager.sandbox.demo.play import play
 
     loop, playing = asyncio.get_running_loop(), asyncio.current_task()
     assert playing is not None  # noqa: S101  (for the type checker)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, playing.cancel)
+
+    def stop() -> None:
+        # Once: what tidies up isn't to be interrupted too, however impatient the user is.
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
+        playing.cancel()
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, stop)
     with screen_for(sys.stdout, steps) as screen:
         played = await play(binaries, install, screen, steps)
         screen.finish(played)

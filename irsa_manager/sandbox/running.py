@@ -122,8 +122,9 @@ async def running_sandbox(
     if need be, built before anything starts (minutes, without giving way to the event loop). Enter it from the main
     thread (process.Child). on_step is told each part that is ready.
 
-    Raises SandboxError, UsageError and OSError (a full disk) as the parts do; then nothing is left running, and of a directory that was
-    given only the logs stay. Where a component dies later, the body isn't told (supervisor.supervise looks for that).
+    Raises SandboxError, UsageError and OSError (a full disk) as the parts do; then nothing is left running, and of a
+    directory that was given only the logs stay. Where a component dies later, the body isn't told
+    (supervisor.supervise looks for that).
     """
     environment = os.environ if environ is None else environ
     shared = aws_account.shared_account(aws, environment) if aws else None
