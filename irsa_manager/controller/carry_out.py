@@ -118,6 +118,9 @@ class Hands:
         failures: list[Failure] = []
         outrun = False
         for action in plan.actions:
+            if isinstance(action, do.DeleteRole) and any(_about(f.action, action.role) for f in failures):
+                # What is on it couldn't be taken off: IAM would only say that as well.
+                continue
             try:
                 if isinstance(action, AwsAction):
                     await self._on_aws(action)
@@ -224,3 +227,7 @@ class Hands:
 def _own_tags(action: AwsAction | KubeAction) -> bool:
     """Whether the action sets our own tags: the spec's may be forbidden where ours are allowed (aws:TagKeys)."""
     return isinstance(action, do.TagRole) and all(key.startswith(names.OWN_PREFIX) for key in action.tags)
+
+
+def _about(action: AwsAction | KubeAction, role: str) -> bool:
+    return isinstance(action, AwsAction) and action.role.lower() == role.lower()

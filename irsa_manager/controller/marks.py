@@ -14,7 +14,7 @@ import structlog
 from irsa_manager.api import names
 from irsa_manager.api.errors import KubernetesError
 from irsa_manager.kube.client import Kube
-from irsa_manager.kube.errors import KubeAlreadyExists, KubeConflict, KubeForbidden
+from irsa_manager.kube.errors import KubeAlreadyExists, KubeConflict, KubeForbidden, KubeNotFound
 from irsa_manager.kube.resources import SECRETS, Secret
 from irsa_manager.plan.mark import MarkKeys
 
@@ -29,7 +29,8 @@ log = structlog.get_logger(__name__)
 async def load_mark_keys(kube: Kube, namespace: str) -> MarkKeys:
     """Read the keys; fill the Secret where it is empty, make it where it is absent and that is allowed.
 
-    Raises KubernetesError: it may not be read or written (with the command that makes it), or what it holds is no key.
+    Raises KubernetesError: it may not be read or written (with the command that makes it), the namespace isn't there
+    (likewise), or what the Secret holds is no key.
     """
     while True:
         try:
@@ -39,8 +40,8 @@ async def load_mark_keys(kube: Kube, namespace: str) -> MarkKeys:
             await _fill(kube, namespace, secret)
         except KubeForbidden as error:
             raise _not_allowed(namespace, error) from error
-        except (KubeAlreadyExists, KubeConflict):
-            # Another replica was faster: its key counts.
+        except (KubeAlreadyExists, KubeConflict, KubeNotFound):
+            # Somebody was faster: another replica's key counts, a Secret that was deleted is made anew.
             continue
 
 
@@ -48,7 +49,10 @@ async def _fill(kube: Kube, namespace: str, secret: Secret | None) -> None:
     data = {_KEY: base64.b64encode(secrets.token_bytes(_BYTES)).decode()}
     if secret is None:
         metadata = {"name": names.MARK_SECRET, "namespace": namespace}
-        await kube.create(SECRETS, {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data})
+        try:
+            await kube.create(SECRETS, {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data})
+        except KubeNotFound as error:
+            raise _no_namespace(namespace) from error
     else:
         version = secret.metadata.resource_version
         patch = {"metadata": {"resourceVersion": version}, "data": data}
@@ -75,6 +79,16 @@ def _decode(secret: Secret, name: str, namespace: str) -> bytes:
             hint="Restore the Secret from your backup: without its key no role is known as ours.",
         )
     return key
+
+
+def _no_namespace(namespace: str) -> KubernetesError:
+    return KubernetesError(
+        "KubernetesRefused",
+        f"Namespace {namespace}, the operator's own, isn't there.",
+        left="Nothing was written to AWS.",
+        hint=f"Make it: kubectl create namespace {namespace}; or name the operator's own with --namespace.",
+        object=f"Namespace {namespace}",
+    )
 
 
 def _not_allowed(namespace: str, error: KubeForbidden) -> KubernetesError:
