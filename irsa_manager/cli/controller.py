@@ -53,7 +53,7 @@ def controller(
 
     configure_logs(log_level, log_format)
     settings = Settings(
-        namespace=operator_namespace(namespace),
+        namespace=operator_namespace(_namespace(namespace)),
         aws=AwsSettings.from_environment(os.environ),
         setup=_setup(setup),
         leader_elect=leader_elect,
@@ -64,6 +64,24 @@ def controller(
         calls_per_second=aws_calls_per_second,
     )
     asyncio.run(_run(settings, kubeconfig or None, context or None))
+
+
+def _namespace(text: str) -> str:
+    import re
+
+    from irsa_manager.api.errors import UsageError
+    from irsa_manager.api.grammar import LABEL
+
+    if text and (
+        len(text) > 63 or not re.fullmatch(LABEL, text)
+    ):  # Kubernetes, "Object Names and IDs", RFC 1123 labels
+        raise UsageError(
+            "Usage",
+            f"--namespace={text} is no namespace.",
+            left="Nothing was started.",
+            hint="Write a name as `kubectl get namespaces` shows it.",
+        )
+    return text
 
 
 def _setup(text: str) -> str:
