@@ -8,6 +8,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from irsa_manager.api.errors import UsageError
+from irsa_manager.cli.output import takes_colours
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -29,22 +30,39 @@ def configure_logs(level: str = "info", form: str = "") -> None:
     if form not in {"", "json", "text"}:
         raise UsageError("Usage", f"--log-format={form} is unknown.", hint="Choose json or text.")
     text = form == "text" or (not form and sys.stderr.isatty())
-    processors: list[Any] = [
+    shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
         structlog.processors.EventRenamer("msg"),
     ]
+    render: list[Any]
     if text:
-        processors.append(structlog.dev.ConsoleRenderer(event_key="msg", timestamp_key="ts", pad_event_to=0))
+        colours = takes_colours(sys.stderr)
+        render = [
+            structlog.dev.ConsoleRenderer(
+                event_key="msg",
+                timestamp_key="ts",
+                pad_event_to=0,
+                colors=colours,
+                exception_formatter=structlog.dev.plain_traceback,  # Rich's shows the values of variables
+            )
+        ]
     else:
-        processors += [_in_order, structlog.processors.JSONRenderer()]
+        render = [structlog.processors.format_exc_info, _in_order, structlog.processors.JSONRenderer()]
     structlog.configure(
-        processors=processors,
+        processors=[*shared, *render],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    # Libraries' own logs: botocore at debug would print requests.
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    # Libraries' own logs, in the same form: botocore at debug would print requests.
+    theirs = logging.StreamHandler(sys.stderr)
+    theirs.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+        )
+    )
+    logging.basicConfig(handlers=[theirs], level=logging.WARNING)
     logging.getLogger("botocore").setLevel(logging.ERROR)

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from irsa_manager import __version__
 from irsa_manager.api.errors import IrsaError, SandboxError, UsageError
-from irsa_manager.cli.output import print_error
+from irsa_manager.cli.output import print_error, takes_colours
 
 PROGRAM: Final = "irsa-manager"
 DEBUG: Final = "--debug"
@@ -180,10 +180,10 @@ def _call(entry: Entry, arguments: list[str]) -> int:
     found: Any = getattr(importlib.import_module(entry.module), entry.target.partition(":")[2])
     if isinstance(found, typer.Typer):
         application = found
-        application.rich_markup_mode = application.rich_markup_mode if _may_draw() else None
+        application.rich_markup_mode = application.rich_markup_mode if takes_colours(sys.stdout) else None
         arguments = arguments or ["--help"]
     else:
-        application = typer.Typer(add_completion=False, rich_markup_mode="rich" if _may_draw() else None)
+        application = typer.Typer(add_completion=False, rich_markup_mode="rich" if takes_colours(sys.stdout) else None)
         application.command()(found)
     try:
         result = get_command(application).main(
@@ -200,10 +200,6 @@ def _call(entry: Entry, arguments: list[str]) -> int:
     if result == INTERRUPTED:  # what Typer makes of Ctrl-C
         raise KeyboardInterrupt
     return result if isinstance(result, int) else 0
-
-
-def _may_draw() -> bool:
-    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb" and "NO_COLOR" not in os.environ
 
 
 def _no_such(name: str) -> UsageError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any, Final, TextIO
 
@@ -10,6 +11,11 @@ from irsa_manager.api.errors import IrsaError
 
 LABEL: Final = 7
 """Width of the first column: error, object, left, hint, more."""
+
+
+def takes_colours(stream: TextIO) -> bool:
+    """Whether stream is a terminal that knows colours and whose user wants them (https://no-color.org)."""
+    return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb" and not os.environ.get("NO_COLOR")
 
 
 def more_of(code: str) -> str:
