@@ -20,7 +20,8 @@ def controller(
         str, typer.Option(help="Where to serve /healthz and /readyz; 0 turns it off.", rich_help_panel=RUN)
     ] = ":8081",
     sweep_interval: Annotated[
-        str, typer.Option(help="How often the whole account is read and drift repaired.", rich_help_panel=RUN)
+        str,
+        typer.Option(help="How often the whole account is read and drift repaired; 1s or more.", rich_help_panel=RUN),
     ] = "60s",
     namespace: Annotated[
         str,
@@ -59,7 +60,7 @@ def controller(
         leader_elect=leader_elect,
         metrics=parse_address("--metrics-bind-address", metrics_bind_address),
         health=parse_address("--health-probe-bind-address", health_probe_bind_address),
-        sweep_interval=parse_duration("--sweep-interval", sweep_interval),
+        sweep_interval=parse_duration("--sweep-interval", sweep_interval, at_least=1),
         workers=workers,
         calls_per_second=aws_calls_per_second,
     )

@@ -60,6 +60,8 @@ def test_0_turns_a_server_off(bare_lab: Lab, run_controller: Callable[..., Contr
     ("flags", "said"),
     [
         ({"--sweep-interval": "soon"}, "--sweep-interval=soon"),
+        ({"--sweep-interval": "0s"}, "--sweep-interval=0s is too short"),
+        ({"--sweep-interval": "999ms"}, "--sweep-interval=999ms is too short"),
         ({"--setup": "main"}, "--setup=main names no IRSASetup"),
         ({"--metrics-bind-address": "everywhere"}, "--metrics-bind-address=everywhere is no address"),
         ({"--log-level": "loud"}, "--log-level=loud is unknown"),
