@@ -30,6 +30,7 @@ from irsa_manager.controller.trouble import (
     not_usable,
     other_account,
     role_names,
+    spec_role,
     unresolved,
 )
 from irsa_manager.controller.workers import TryAgain
@@ -128,8 +129,11 @@ class Reconciler:
 
     @staticmethod
     def _unrecorded(decision: Decision) -> bool:
-        """Whether the plan puts inline policies that the status doesn't know as ours yet."""
-        known = set(decision.before.role.inline_policies)
+        """Whether the plan makes what the status doesn't know as ours yet: inline policies, the role of a new name."""
+        known, name = set(decision.before.role.inline_policies), decision.before.role.name
+        makes = {action.role.lower() for action in decision.plan.actions if isinstance(action, do.CreateRole)}
+        if name and not makes <= {name.lower()}:
+            return True
         puts = {action.name for action in decision.plan.actions if isinstance(action, do.PutInlinePolicy)}
         return not puts <= known
 
@@ -228,7 +232,9 @@ class Reconciler:
         """See that the object's roles are known: by a sweep, else by reading them. deeply: all that a sweep omits."""
         for name in role_names(irsa):
             role = self._roles.get(name)
-            if not self._roles.known(name) or (deeply and role is not None and role.description is None):
+            # One whose making wasn't answered may be there all the same, whatever the last sweep has shown.
+            perhaps = role is None and name in _perhaps_made(irsa)
+            if perhaps or not self._roles.known(name) or (deeply and role is not None and role.description is None):
                 self._roles.saw(name, await read_role(self._c.aws, name))
 
     async def _name_taken(self, irsa: IRSA, failure: Failure, now: str) -> float | None:
@@ -263,6 +269,12 @@ def _really_bound(decision: Decision, outcome: Outcome) -> tuple[BoundServiceAcc
     before = {(b.namespace, b.name): b for b in decision.before.service_accounts}
     bound = [b for b in decision.bound if (b.namespace, b.name) not in undone or (b.namespace, b.name) in before]
     return tuple(sorted([*bound, *(before[key] for key in undone - wanted if key in before)]))
+
+
+def _perhaps_made(irsa: IRSA) -> set[str]:
+    """Former names whose roles were on the way when the name was changed: the status has no id of them."""
+    noted = {role.name for role in (irsa.status.role, *irsa.status.retired_roles) if role.name and not role.id}
+    return noted - {spec_role(irsa)}
 
 
 def _describes(irsa: IRSA) -> bool:

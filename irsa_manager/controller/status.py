@@ -76,6 +76,11 @@ def judged(
         )
         told = RecordedRole(facts.account, role.name, role.id, irsa.key, managed, extra(decision.bound, inline))
         record = Record(sign_record(keys, told))
+    elif role is None and not before.role.name:
+        # It may have been made all the same, if the answer was lost: a change of its name must not leave it behind.
+        role_status = RoleStatus(name=desired.role.name, account_id=facts.account)
+        told = RecordedRole(facts.account, desired.role.name, "", irsa.key, (), extra(decision.bound, ()))
+        record = Record(sign_record(keys, told))
     good = _ready_message(decision, role, facts, settling=settling)
     conditions = _conditions(irsa, role_told, accounts_told, ready_told, good, len(decision.bound), now)
     if role_told is not None and accounts_told is None and (role is None or decision.role_problem is not None):
@@ -102,7 +107,11 @@ def _left_over(decision: Decision, role: ObservedRole) -> tuple[str, ...]:
 
 
 def foretold(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys) -> IRSAStatus:
-    """The status that has to be there before inline policies are put: that they are ours, also if we die meanwhile."""
+    """The status that has to be there before inline policies are put or the role of a new name is made.
+
+    That they are ours must be known also if the answer gets lost or we die meanwhile. The old role of a rename moves to
+    the retired ones.
+    """
     assert decision.desired is not None  # noqa: S101  (of a living object)
     before, wanted = decision.before, decision.desired.role
     same = before.role.name.lower() == wanted.name.lower()
@@ -112,7 +121,15 @@ def foretold(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys
         facts.account, role.name, role.id, irsa.key, role.managed, extra(before.service_accounts, role.inline_policies)
     )
     record = Record(sign_record(keys, told))
-    return replace(irsa.status, role=role, record=record, service_accounts=before.service_accounts)
+    retired = {r.name.lower(): r for r in (*irsa.status.retired_roles, before.role) if r.name}
+    retired.pop(role.name.lower(), None)
+    return replace(
+        irsa.status,
+        role=role,
+        record=record,
+        retired_roles=tuple(retired[name] for name in sorted(retired)),
+        service_accounts=before.service_accounts,
+    )
 
 
 def _present(wanted: Iterable[str], role: ObservedRole) -> list[str]:

@@ -1,6 +1,6 @@
 """A random campaign: objects change, people meddle, AWS fails, the controller dies; at the end all is right.
 
-make test runs a short one with a fixed seed; `make soak` runs many with new seeds (IRSA_SOAK_SEED repeats one).
+make test runs a short one with a fixed seed; `make soak` runs many with new seeds (IRSA_SOAK_SEED=1,2 repeats some).
 """
 
 from __future__ import annotations
@@ -236,7 +236,7 @@ class Campaign:
 def seeds() -> list[int]:
     """Of the campaigns to run."""
     if given := os.environ.get("IRSA_SOAK_SEED"):
-        return [int(given)]
+        return [int(seed) for seed in given.split(",")]
     return [secrets.randbelow(10**6) for _ in range(ROUNDS)] if SOAK else [10]
 
 

@@ -65,12 +65,13 @@ def test_a_serviceaccount_is_released_after_a_failure(lab: Lab, found: bool) -> 
     assert irsa.status["serviceAccountCount"] == 1
 
 
-def test_the_old_role_of_a_rename_goes_after_a_failure(lab: Lab) -> None:
+@pytest.mark.parametrize("inline", [{}, {"read": READ}])
+def test_the_old_role_of_a_rename_goes_after_a_failure(lab: Lab, inline: dict[str, Any]) -> None:
     old, new, namespace = unique("old"), unique("new"), lab.namespace()
-    irsa = lab.irsa(spec(old, "web", namespace, iamPolicies=["AmazonS3ReadOnlyAccess"]))
+    irsa = lab.irsa(spec(old, "web", namespace, iamPolicies=["AmazonS3ReadOnlyAccess"], inlinePolicies=inline))
     irsa.wait_ready()
     lab.aws.faults(error=1.0, operations=["DetachRolePolicy"])
-    irsa.patch({"iamRole": {"name": new}})
+    irsa.patch({"iamRole": {"name": new}, "inlinePolicies": {f"new-{name}": READ for name in inline}})
     irsa.wait_reason("AWSUnavailable", "False")
     assert [role["name"] for role in irsa.status["retiredRoles"]] == [old]
     assert [s["Effect"] for s in lab.aws.trust(old)["Statement"]] == ["Deny"]
@@ -107,3 +108,27 @@ def test_an_inline_policy_whose_writing_was_answered_to_nobody_is_ours(lab: Lab)
     irsa.wait_ready()
     lab.aws.faults()
     assert lab.aws.inline(role) == {}
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_role_made_without_an_answer_goes_when_the_name_is_changed_meanwhile(lab: Lab, first: bool) -> None:
+    one, two, three, namespace = unique("one"), unique("two"), unique("three"), lab.namespace()
+    # Neither the answer to its creation nor any look at it gets through.
+    lost = {"drop": 1.0, "operations": ["CreateRole", "GetRole", "GetAccountAuthorizationDetails"]}
+    if first:
+        lab.aws.faults(**lost)
+        irsa = lab.irsa(spec(two, "web", namespace))
+    else:
+        irsa = lab.irsa(spec(one, "web", namespace))
+        irsa.wait_ready()
+        lab.aws.faults(**lost)
+        irsa.patch({"iamRole": {"name": two}})
+    irsa.wait_reason("AWSUnavailable", "False")
+    irsa.patch({"iamRole": {"name": three}})
+    irsa.wait_reason("AWSUnavailable", "False")
+    lab.aws.faults()
+    irsa.wait_ready()
+    assert lab.aws.subjects(three) == {f"{namespace}/web"}
+    assert lab.aws.role(two) is None
+    assert lab.aws.role(one) is None
+    assert irsa.status.get("retiredRoles", []) == []
