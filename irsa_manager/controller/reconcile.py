@@ -68,6 +68,10 @@ class Reconciler:
         except (KubeConflict, KubeNotFound):
             # The object has moved on or gone: its next version is on its way through the watch.
             return 1.0
+        except AwsError as error:
+            # A read on the way that failed: what was decided before stands, and the status says what holds things up.
+            await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, error_told(error), time_now()))
+            raise TryAgain(error.code, error.message) from error
         except (KubeUnavailable, KubeThrottled) as error:
             # The client says once a minute that the server can't be reached; not every object besides.
             raise TryAgain(error.code, error.message) from error
@@ -200,7 +204,10 @@ class Reconciler:
             return 0.5
         if outcome.failures:
             return STALLED_SECONDS
-        return statuses.SETTLE_SECONDS if settling else None
+        if settling:
+            return statuses.SETTLE_SECONDS
+        blind = role is not None and None in (role.trust, role.attached, role.inline)
+        return REWRITE_SECONDS + 1 if blind else None
 
     @staticmethod
     def _untagged(desired: DesiredRole, role: ObservedRole) -> Told | None:

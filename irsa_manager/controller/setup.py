@@ -3,8 +3,9 @@
 Rules, each tested:
 1. Only an IRSASetup of the operator's namespace counts, or the one that --setup names; a tenant's could otherwise
    redirect every trust to an issuer of his own.
-2. Of two that could count, the one whose issuer most roles of this cluster trust, else one that is usable, else one
-   that isn't being deleted, else the older one. A restore that flips their ages must not rewrite the trusts.
+2. Of two that could count, the one whose issuer most roles of this cluster trust, else one that is usable, else the
+   one that counted before, else one that isn't being deleted, else the older one. A restore that flips their ages must
+   not rewrite the trusts.
 3. None, or one without iamOIDCProvider: the issuer of the cluster's own discovery document.
 """
 
@@ -83,10 +84,11 @@ class SetupResolver:
             eligible = [s for s in everybody if s.metadata.namespace == self._namespace]
             why = f"only an IRSASetup in namespace {self._namespace} counts"
 
-        def rank(setup: IRSASetup) -> tuple[int, bool, bool]:
+        def rank(setup: IRSASetup) -> tuple[int, bool, bool, bool]:
             usable = setup.spec is not UNSET and setup.spec.mode == "eks"
             trusted = trusted_hosts.get(_host(setup) or own_host, 0) if usable else 0
-            return trusted, usable, not setup.metadata.deleting
+            # The status of one that doesn't count is empty; in this namespace only administrators could forge it.
+            return trusted, usable, bool(setup.status.issuer), not setup.metadata.deleting
 
         # max() takes the first of equals, which is the older one.
         chosen = max(eligible, key=rank, default=None)

@@ -69,7 +69,7 @@ def judged(
             account_id=facts.account,
             origin=origin,
             trust_policy_sha256=sha256(role.trust) if role.trust is not None else "",
-            attached_policies=tuple(role.attached or ()),
+            attached_policies=_attached(before, desired.role.policies, role, whole=whole),
             inline_policies=inline,
             foreign_inline_policies=decision.foreign_inline,
             managed=managed,
@@ -98,6 +98,13 @@ def judged(
         conditions=conditions,
     )
     return _stamped(before, after, changed=changed, now=now)
+
+
+def _attached(before: IRSAStatus, desired: tuple[str, ...], role: ObservedRole, *, whole: bool) -> tuple[str, ...]:
+    """What is attached; where that can't be read, what was written, and what was to go and may not have gone."""
+    if role.attached is not None:
+        return role.attached
+    return desired if whole else tuple(dict.fromkeys((*desired, *before.role.attached_policies)))
 
 
 def _left_over(decision: Decision, role: ObservedRole) -> tuple[str, ...]:

@@ -177,6 +177,7 @@ def _other_trusts(spec: IRSASpec, situation: Situation, audiences: tuple[str, ..
                 audiences=audiences,
                 subjects=tuple(subject(ns, name) for ns in names_ for name in accounts),
                 patterns=tuple(subject(ns, name) for ns in globs for name in accounts),
+                except_patterns=(subject("kube-*", "*"),) if globs else (),
             )
         )
     return trusts

@@ -65,12 +65,14 @@ def update(
     quota: int = 10,
     tagging: bool = True,
     rewrite: bool = False,
+    attached_before: tuple[str, ...] = (),
 ) -> list[AwsAction]:
     """What makes an existing role of ours right.
 
     managed_before: attributes that the spec had set (status.role.managed); those it no longer sets are taken back.
     inline_before: inline policies that we had put. quota: managed policies that a role may have. rewrite: write what
-    can't be read, since the object changed or it is time; else what isn't known is left alone.
+    can't be read, since the object changed or it is time; else what isn't known is left alone. attached_before: the
+    policies of the status, for where what is attached can't be read.
     """
     before = set(managed_before) - set(desired.managed)
     boundary = _boundary(desired, observed, "permissionsBoundary" in before)
@@ -78,7 +80,7 @@ def update(
     return [
         *(action for action in boundary if action not in widening),
         *_trust(desired, observed),
-        *_policies(desired, observed, quota, rewrite),
+        *_policies(desired, observed, quota, attached_before if rewrite else None),
         *_inline(desired, observed, inline_before, rewrite),
         *_attributes(desired, observed, before),
         *(_tags(desired, observed, before) if tagging else ()),
@@ -132,10 +134,16 @@ def foreign_kept(policy_arn: str) -> bool:
     return policy_arn.split(":")[4] == "aws" and name.startswith(KEPT_POLICIES)
 
 
-def _policies(desired: DesiredRole, observed: ObservedRole, quota: int, rewrite: bool) -> list[AwsAction]:
+def _policies(
+    desired: DesiredRole, observed: ObservedRole, quota: int, unread: tuple[str, ...] | None
+) -> list[AwsAction]:
     if observed.attached is None:
+        if unread is None:
+            return []
+        gone = [p for p in unread if p not in desired.policies and not foreign_kept(p)]
         return [
-            AttachPolicy(role=desired.name, reason=UNREAD, policy_arn=p) for p in (desired.policies if rewrite else ())
+            *(AttachPolicy(role=desired.name, reason=UNREAD, policy_arn=p) for p in desired.policies),
+            *(DetachPolicy(role=desired.name, reason="not in the spec any more", policy_arn=p) for p in gone),
         ]
     attached = set(observed.attached)
     attach: list[AwsAction] = [

@@ -88,6 +88,7 @@ def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True, rewrite: b
             quota=facts.policy_quota,
             tagging=tagging,
             rewrite=rewrite,
+            attached_before=irsa.status.role.attached_policies,
         )
     old = _old_roles(irsa, situation)
     held = situation.holders
@@ -107,7 +108,7 @@ def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True, rewrite: b
         desired=desired,
         role=observed,
         accounts_problem=_accounts_problem(irsa, desired, situation),
-        role_warning=_role_warning(spec, desired, observed),
+        role_warning=_role_warning(spec, desired, observed, facts),
         old_roles=old,
         bound=_bound(desired, situation),
         foreign_inline=diff_role.foreign_inline(desired.role, observed, inline_before) if observed else (),
@@ -151,7 +152,9 @@ def _named(holder: str, irsa: IRSA, facts: ClusterFacts) -> str:
     return visible("IRSA", namespace, name, to=irsa.metadata.namespace, operator=facts.operator_namespace)
 
 
-def _role_warning(spec: IRSASpec, desired: Desired, observed: ObservedRole | None) -> Problem | None:
+def _role_warning(
+    spec: IRSASpec, desired: Desired, observed: ObservedRole | None, facts: ClusterFacts
+) -> Problem | None:
     """What the spec asks for and IAM, or this manager's rights, can't do."""
     role = {"role": desired.role.name, "next_try": "when the object changes"}
     if observed is not None and spec.iam_role.path is not UNSET and spec.iam_role.path != observed.path:
@@ -161,6 +164,11 @@ def _role_warning(spec: IRSASpec, desired: Desired, observed: ObservedRole | Non
         if not any(other_namespaces(spec, other)):
             text = f"trust.additionalProviders names no namespace for {other.issuer}, so nobody there is trusted."
             return Problem("IRSAFailedRoleUpdate", {**role, "error": text})
+    unlisted = [a for a in desired.role.audiences if facts.client_ids is not None and a not in facts.client_ids]
+    if unlisted:
+        provider = arn.provider_arn(facts.partition, facts.account, facts.host)
+        known = list(facts.client_ids or ())
+        return Problem("AudienceMissing", {"provider": provider, "audience": unlisted[0], "audiences": known})
     if observed is not None:
         unread = [
             *(["iam:ListAttachedRolePolicies"] if observed.attached is None else []),

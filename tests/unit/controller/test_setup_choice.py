@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec import UNSET
 
-from irsa_manager.api.irsasetup import IRSASetup, IRSASetupSpec
+from irsa_manager.api.irsasetup import IRSASetup, IRSASetupSpec, IRSASetupStatus
 from irsa_manager.api.kube import Metadata
 from irsa_manager.controller.setup import SetupResolver, host_of, hosts_trusted, reachable
 from irsa_manager.plan.mark import MarkKeys, make
@@ -105,3 +105,15 @@ def test_most_roles_decide_and_a_setup_that_names_no_issuer_means_the_clusters_o
 def test_a_setup_without_a_spec_names_no_issuer():
     bare = IRSASetup(Metadata(name="a", namespace=OPERATOR), UNSET)
     assert chosen([bare])[0] == f"{OPERATOR}/a"
+
+
+def test_where_no_roles_are_known_the_setup_that_counted_before_counts():
+    old, new = setup(OPERATOR, "old", "2026-01-01", "oidc.a/1"), setup(OPERATOR, "new", "2026-02-01", "oidc.a/2")
+    new.status = IRSASetupStatus(issuer="https://oidc.a/2")
+    assert chosen([old, new])[0] == f"{OPERATOR}/new"
+
+
+def test_one_that_can_be_used_counts_before_one_that_cannot():
+    spec = IRSASetupSpec(cleanup=False, mode="selfhosted")
+    unusable = IRSASetup(Metadata(name="old", namespace=OPERATOR, creation_timestamp="2026-01-01"), spec)
+    assert chosen([unusable, setup(OPERATOR, "new", "2026-02-01")])[0] == f"{OPERATOR}/new"

@@ -131,6 +131,23 @@ def test_what_may_not_be_read_is_written_when_the_object_changes_and_said():
     assert "iam:ListAttachedRolePolicies" in loud.role_warning.facts["action"]
 
 
+def test_a_policy_that_cannot_be_seen_is_taken_off_when_it_leaves_the_spec():
+    kept = "arn:aws:iam::aws:policy/AWSDenyAll"
+    status = IRSAStatus(role=RoleStatus(name="reports", attached_policies=("arn:aws:iam::aws:policy/Old", kept)))
+    plan = decide(irsa(status=status), situation(own_role(attached=None)), rewrite=True).plan
+    detached = [action.policy_arn for action in plan.actions if isinstance(action, do.DetachPolicy)]
+    assert detached == ["arn:aws:iam::aws:policy/Old"]
+
+
+def test_an_audience_that_the_provider_does_not_list_is_told():
+    facts = replace(FACTS, client_ids=("sts.amazonaws.com",))
+    wrong = irsa(trust=TrustSpec(audiences=("other",)))
+    decision = decide(wrong, replace(situation(), facts=facts))
+    assert decision.role_warning is not None
+    assert decision.role_warning.code == "AudienceMissing"
+    assert decide(irsa(), replace(situation(), facts=facts)).role_warning is None
+
+
 @pytest.mark.parametrize(
     ("namespaces", "match", "expected"),
     [

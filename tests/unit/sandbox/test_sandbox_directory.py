@@ -69,7 +69,7 @@ def test_a_directory_with_anything_else_is_refused(names: list[str], tmp_path: P
 
 def test_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="isn't a directory"):
+    with pytest.raises(UsageError, match="can't be a sandbox's directory: Not a directory"):
         SandboxDirectory(tmp_path / "file").claim()
 
 
