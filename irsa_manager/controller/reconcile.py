@@ -174,6 +174,9 @@ class Reconciler:
             raise TryAgain("AWSUnavailable", f"Role {desired.role.name} is there for some calls and not for others.")
         if role is not None and role_told is None and not self._c.hands.tagging:
             role_told = self._untagged(desired.role, role)
+        if role is None and role_told is None:
+            # It went while we worked on it: nothing may be said to be ready that isn't there.
+            raise TryAgain("AWSUnavailable", f"Role {desired.role.name} can't be seen any more.")
         fresh = any(isinstance(a, do.CreateRole) for a in outcome.done)
         settling = fresh or self._still_settling(irsa, now)
         ready_told = not_usable(self._c.resolved())

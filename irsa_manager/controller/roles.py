@@ -66,7 +66,7 @@ class RoleStore:
         merged: dict[str, ObservedRole] = {}
         for key, role in roles.items():
             known = self.roles.get(key)
-            if self._recently_written(key, started):
+            if self._newer(key, started):
                 if known is not None:
                     merged[key] = known
                 continue
@@ -79,7 +79,7 @@ class RoleStore:
                 changed.add(key)
         for key, known in self.roles.items():
             if key not in roles:
-                if self._recently_written(key, started):
+                if self._newer(key, started):
                     merged[key] = known
                 else:
                     changed.add(key)
@@ -135,6 +135,10 @@ class RoleStore:
             self.roles.pop(name.lower(), None)
         else:
             self.roles[name.lower()] = role
+
+    def _newer(self, key: str, started: float) -> bool:
+        """Whether what is known of the role may be newer than what a sweep that began then shows."""
+        return self._recently_written(key, started) or self._read.get(key, float("-inf")) >= started
 
     def _recently_written(self, key: str, at: float) -> bool:
         written = self._written.get(key)

@@ -64,7 +64,9 @@ class Irsa:
         def look() -> Object | None:
             found = self.get()
             assert found is not None, f"IRSA {self.key} is gone"
-            ready = self.condition("Ready")
+            # Of the same answer, or the status might be an older one than the condition.
+            conditions = found.get("status", {}).get("conditions", [])
+            ready = next((c for c in conditions if c["type"] == "Ready"), {})
             said = ready.get("reason") == reason and (status is None or ready["status"] == status)
             current = found["metadata"]["generation"] == ready.get("observedGeneration")
             return found.get("status") if said and current else None

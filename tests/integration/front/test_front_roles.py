@@ -240,12 +240,14 @@ def test_account_authorization_details(iam: Any, name: str) -> None:
     create(iam, name, PermissionsBoundary=boundary, Tags=[{"Key": "k", "Value": "v"}], Description="d")
     iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(allow))
     iam.attach_role_policy(RoleName=name, PolicyArn="arn:aws:iam::aws:policy/AmazonS3FullAccess")
+    create(iam, f"{name}-2")
     roles: dict[str, Any] = {}
     more: dict[str, Any] = {}
     pages = 0
+    known = iam.get_account_summary()["SummaryMap"]["Roles"]
     while True:
-        answer = iam.get_account_authorization_details(Filter=["Role"], MaxItems=20, **more)
-        assert len(answer["RoleDetailList"]) <= 20
+        answer = iam.get_account_authorization_details(Filter=["Role"], MaxItems=max(1, known // 3), **more)
+        assert len(answer["RoleDetailList"]) <= max(1, known // 3)
         assert not answer["UserDetailList"]
         assert not answer["Policies"]
         roles.update({role["RoleName"]: role for role in answer["RoleDetailList"]})

@@ -146,3 +146,13 @@ def test_a_role_that_may_not_be_read_does_not_hold_up_the_others():
     assert store.oldest_read(["denied", "fine"]) == "denied"
     store.tried("denied")
     assert store.oldest_read(["denied", "fine"]) == "fine"
+
+
+def test_a_sweep_that_began_before_a_role_was_read_does_not_forget_it():
+    now = [1000.0]
+    store = RoleStore(clock=lambda: now[0])
+    now[0] = 1005.0
+    store.saw("a", role("a", 1))
+    assert store.swept({}, 1004.0, described=True) == set()
+    assert store.get("a") == role("a", 1)
+    assert store.swept({}, 1006.0, described=True) == {"a"}
