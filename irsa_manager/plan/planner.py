@@ -108,7 +108,7 @@ def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True, rewrite: b
         desired=desired,
         role=observed,
         accounts_problem=_accounts_problem(irsa, desired, situation),
-        role_warning=_role_warning(spec, desired, observed, facts),
+        role_warning=_audience_missing(spec, desired, facts) or _role_warning(spec, desired, observed),
         old_roles=old,
         bound=_bound(desired, situation),
         foreign_inline=diff_role.foreign_inline(desired.role, observed, inline_before) if observed else (),
@@ -152,9 +152,18 @@ def _named(holder: str, irsa: IRSA, facts: ClusterFacts) -> str:
     return visible("IRSA", namespace, name, to=irsa.metadata.namespace, operator=facts.operator_namespace)
 
 
-def _role_warning(
-    spec: IRSASpec, desired: Desired, observed: ObservedRole | None, facts: ClusterFacts
-) -> Problem | None:
+def _audience_missing(spec: IRSASpec, desired: Desired, facts: ClusterFacts) -> Problem | None:
+    """Tokens that STS will refuse whatever the trust says: none of their audiences is a client id of the provider."""
+    known = facts.client_ids
+    asked = spec.service_account.token.audience
+    audiences = desired.role.audiences if asked is UNSET else (asked,)
+    if known is None or any(audience in known for audience in audiences):
+        return None
+    provider = arn.provider_arn(facts.partition, facts.account, facts.host)
+    return Problem("AudienceMissing", {"provider": provider, "audience": audiences[0], "audiences": list(known)})
+
+
+def _role_warning(spec: IRSASpec, desired: Desired, observed: ObservedRole | None) -> Problem | None:
     """What the spec asks for and IAM, or this manager's rights, can't do."""
     role = {"role": desired.role.name, "next_try": "when the object changes"}
     if observed is not None and spec.iam_role.path is not UNSET and spec.iam_role.path != observed.path:
@@ -164,11 +173,6 @@ def _role_warning(
         if not any(other_namespaces(spec, other)):
             text = f"trust.additionalProviders names no namespace for {other.issuer}, so nobody there is trusted."
             return Problem("IRSAFailedRoleUpdate", {**role, "error": text})
-    unlisted = [a for a in desired.role.audiences if facts.client_ids is not None and a not in facts.client_ids]
-    if unlisted:
-        provider = arn.provider_arn(facts.partition, facts.account, facts.host)
-        known = list(facts.client_ids or ())
-        return Problem("AudienceMissing", {"provider": provider, "audience": unlisted[0], "audiences": known})
     if observed is not None:
         unread = [
             *(["iam:ListAttachedRolePolicies"] if observed.attached is None else []),

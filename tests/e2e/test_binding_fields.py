@@ -128,7 +128,7 @@ def test_audiences_are_asked_for_and_go_back_to_the_providers(lab: Lab, sandbox:
     irsa.wait_ready()
     assert sorted(conditions(lab, role)["StringEquals"][f"{host}:aud"]) == ["sts.amazonaws.com", "vault.example"]
     irsa.patch({"trust": {"audiences": ["vault.example"]}})
-    arn = irsa.wait_ready()["role"]["arn"]
+    arn = irsa.wait_reason("AudienceMissing", "False")["role"]["arn"]
     assert conditions(lab, role)["StringEquals"][f"{host}:aud"] == "vault.example"
     assert lab.aws.assume(arn, lab.token(namespace, "web")).startswith("AccessDenied")
     irsa.patch({"trust": None})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -132,3 +133,18 @@ def test_a_role_made_without_an_answer_goes_when_the_name_is_changed_meanwhile(l
     assert lab.aws.role(two) is None
     assert lab.aws.role(one) is None
     assert irsa.status.get("retiredRoles", []) == []
+
+
+def test_a_role_that_aws_does_not_show_yet_is_not_forgotten_by_a_deletion(
+    lab: Lab, restart: Callable[[], object]
+) -> None:
+    role, namespace = unique("role"), lab.namespace()
+    lab.aws.faults(consistency=10.0)
+    irsa = lab.irsa(spec(role, "web", namespace))
+    irsa.wait_ready()
+    # A new process hasn't made the role itself, and all that it can read says that there is none.
+    restart()
+    irsa.delete()
+    irsa.wait_gone()
+    lab.aws.faults()
+    assert lab.aws.role(role) is None

@@ -20,6 +20,7 @@ from irsa_manager.api.irsa import (
     RoleSpec,
     RoleStatus,
     ServiceAccountSpec,
+    TokenSpec,
     TrustSpec,
 )
 from irsa_manager.api.kube import Metadata
@@ -146,6 +147,13 @@ def test_an_audience_that_the_provider_does_not_list_is_told():
     assert decision.role_warning is not None
     assert decision.role_warning.code == "AudienceMissing"
     assert decide(irsa(), replace(situation(), facts=facts)).role_warning is None
+    both = irsa(trust=TrustSpec(audiences=("other", "sts.amazonaws.com")))
+    assert decide(both, replace(situation(), facts=facts)).role_warning is None
+    account = ServiceAccountSpec(name="app", namespaces=("team-a",), token=TokenSpec(audience="other"))
+    asked = irsa(trust=TrustSpec(audiences=("other", "sts.amazonaws.com")), service_account=account)
+    warned = decide(asked, replace(situation(), facts=facts)).role_warning
+    assert warned is not None
+    assert warned.facts["audience"] == "other"
 
 
 @pytest.mark.parametrize(
