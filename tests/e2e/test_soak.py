@@ -189,7 +189,7 @@ class Campaign:
 
     def _nothing_left(self) -> bool:
         wanted = {body["iamRole"]["name"] for _, body in self.living.values()}
-        left = sorted(role for role in self.roles - wanted if self.lab.aws.role(role) is not None)
+        left = [role for name in sorted(self.roles - wanted) if (role := self.lab.aws.role(name)) is not None]
         assert left == [], f"roles were left behind: {left}"
         accounts = {
             (namespace, body["serviceAccount"]["name"])
