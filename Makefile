@@ -17,6 +17,7 @@ $(STAMP): requirements/dev.txt pyproject.toml tools/bootstrap.sh
 
 demo: $(STAMP) ## The whole chain on this machine: a cluster, an AWS, one IRSA, real tokens (about a minute)
 	@$(BIN)/irsa-manager demo
+	@command -v irsa-manager >/dev/null || echo "Here irsa-manager is $(BIN)/irsa-manager (or: source $(BIN)/activate)"
 
 test: $(STAMP) ## All tests, on a real API server and the enforcing sandbox
 	@$(BIN)/irsa-manager sandbox build

@@ -11,9 +11,9 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError, UnknownRegionError
 
 from irsa_manager import __version__
+from irsa_manager.api.errors import UsageError
 from irsa_manager.aws.calls import Aws, Guard, OnCall
 from irsa_manager.aws.credentials import AwsSettings, ReloadableCredentials, credentials, new_session, region
-from irsa_manager.aws.errors import classify
 from irsa_manager.aws.pacing import Pacer
 from irsa_manager.aws.rolexml import parse_pages_off_the_loop
 
@@ -47,8 +47,8 @@ async def open_aws(
     """Open the account that `settings` describes: `async with open_aws(settings) as aws`.
 
     pacer: None makes one with the defaults. on_call, guard: see calls.OnCall and calls.Guard. No call is made and no
-    credentials are looked for yet; the first call does that. Raises AwsError if the clients can't be made at all
-    (AWS_ENDPOINT_URL that is no URL).
+    credentials are looked for yet; the first call does that. Raises UsageError if the clients can't be made at all
+    (a region that can't be one, an AWS_ENDPOINT_URL that is no URL).
 
     IAM has one endpoint for each partition, and its signature names that endpoint's region, not the one that is asked
     for (AWS General Reference, "IAM endpoints and quotas").
@@ -71,7 +71,13 @@ async def open_aws(
                 for service in regions
             }
         except (BotoCoreError, ValueError) as error:
-            raise classify(error, "client") from error
+            said = str(error).rstrip(".")
+            raise UsageError(
+                "Usage",
+                f"No connection to AWS can be made with these settings: {said}.",
+                left="Nothing was sent.",
+                hint="Check AWS_REGION and AWS_ENDPOINT_URL.",
+            ) from error
         parse_pages_off_the_loop(clients["iam"])
         yield Aws(clients, found, Pacer() if pacer is None else pacer, on_call=on_call, guard=guard)
 
