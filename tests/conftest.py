@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import signal
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,10 @@ from hypothesis import HealthCheck, settings
 from irsa_manager.sandbox.controlplane import ControlPlane
 from irsa_manager.sandbox.finder import find
 from irsa_manager.sandbox.running import RunningSandbox, running_sandbox
+
+# A shell's background jobs, and with them everything that they start, are born deaf to SIGINT; users' shells aren't.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The suite draws the same examples each time, so that it fails for what changed and not for what was drawn; the soak
 # draws new ones. How fast a loaded machine draws them is no verdict on the code.
