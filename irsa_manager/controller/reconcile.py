@@ -35,6 +35,7 @@ from irsa_manager.controller.trouble import (
 )
 from irsa_manager.controller.workers import TryAgain
 from irsa_manager.kube.errors import KubeConflict, KubeNotFound, KubeThrottled, KubeUnavailable
+from irsa_manager.kube.resources import IRSAS
 from irsa_manager.plan import actions as do
 from irsa_manager.plan.desired import DesiredRole
 from irsa_manager.plan.facts import ClusterFacts
@@ -77,7 +78,10 @@ class Reconciler:
             raise TryAgain(error.code, error.message) from error
 
     async def _live(self, irsa: IRSA) -> float | None:
-        irsa = await self._with_finalizer(irsa)
+        held = await self._with_finalizer(irsa)
+        if held is None:
+            return None
+        irsa = held
         now = time_now()
         if irsa.spec is not UNSET and irsa.spec.suspend:
             await self._c.reporter.write_status(irsa, statuses.suspended(irsa, now))
@@ -265,10 +269,16 @@ class Reconciler:
             return 0.0
         raise TryAgain("AWSUnavailable", f"Role {role} is there for some calls and not for others.") from failure.error
 
-    async def _with_finalizer(self, irsa: IRSA) -> IRSA:
+    async def _with_finalizer(self, irsa: IRSA) -> IRSA | None:
+        """The object with our finalizer; None where it is gone all the same.
+
+        The API server removes an object whose deletion it had begun before the finalizer came, although it has
+        acknowledged the finalizer (k8s.io/apiserver, Store.Delete). What was made for it would be left behind.
+        """
         if names.FINALIZER in irsa.metadata.finalizers:
             return irsa
-        return await self._c.set_finalizers(irsa, [*irsa.metadata.finalizers, names.FINALIZER])
+        await self._c.set_finalizers(irsa, [*irsa.metadata.finalizers, names.FINALIZER])
+        return await self._c.kube.get(IRSAS, irsa.metadata.namespace, irsa.metadata.name)
 
 
 def _really_bound(decision: Decision, outcome: Outcome) -> tuple[BoundServiceAccount, ...]:
