@@ -14,6 +14,7 @@ from irsa_manager import __version__
 from irsa_manager.api.errors import UsageError
 from irsa_manager.aws.calls import Aws, Guard, OnCall
 from irsa_manager.aws.credentials import AwsSettings, ReloadableCredentials, credentials, new_session, region
+from irsa_manager.aws.errors import CREDENTIAL_ERRORS, classify
 from irsa_manager.aws.pacing import Pacer
 from irsa_manager.aws.rolexml import parse_pages_off_the_loop
 
@@ -48,7 +49,7 @@ async def open_aws(
 
     pacer: None makes one with the defaults. on_call, guard: see calls.OnCall and calls.Guard. No call is made and no
     credentials are looked for yet; the first call does that. Raises UsageError if the clients can't be made at all
-    (a region that can't be one, an AWS_ENDPOINT_URL that is no URL).
+    (a region that can't be one, an AWS_ENDPOINT_URL that is no URL), AwsCredentials if the profile doesn't exist.
 
     IAM has one endpoint for each partition, and its signature names that endpoint's region, not the one that is asked
     for (AWS General Reference, "IAM endpoints and quotas").
@@ -70,6 +71,8 @@ async def open_aws(
                 )
                 for service in regions
             }
+        except CREDENTIAL_ERRORS as error:
+            raise classify(error, "client") from error
         except (BotoCoreError, ValueError) as error:
             said = str(error).rstrip(".")
             raise UsageError(

@@ -10,7 +10,15 @@ import pytest
 from aws_actions import INLINE, S3, SQS, create, trust_of
 from front_process import Front
 
-from irsa_manager.api.errors import AwsCredentials, AwsDenied, AwsError, AwsMissing, AwsRefused, AwsUnavailable
+from irsa_manager.api.errors import (
+    AwsCredentials,
+    AwsDenied,
+    AwsError,
+    AwsMissing,
+    AwsRefused,
+    AwsUnavailable,
+    UsageError,
+)
 from irsa_manager.aws.calls import Aws
 from irsa_manager.aws.credentials import AwsKeys, AwsSettings
 from irsa_manager.aws.execute import execute
@@ -106,7 +114,7 @@ async def test_an_endpoint_that_nobody_serves_is_unavailable(aws_front: Front) -
 
 async def test_an_endpoint_that_is_no_url_is_said_at_once() -> None:
     settings = AwsSettings(region="us-east-1", endpoint_url="not a url", keys=AwsKeys("AKIA0000000000000000", "x" * 40))
-    with pytest.raises(AwsError) as caught:
+    with pytest.raises(UsageError) as caught:
         async with open_aws(settings):
             raise AssertionError("it opened")
     assert "not a url" in caught.value.message
