@@ -9,6 +9,7 @@ from irsa_manager.plan import actions as do
 from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.planner import Decision
 from irsa_manager.trust.arn import policy_name
+from irsa_manager.trust.document import short_subject
 
 _NAME_WIDTH = 38
 
@@ -33,7 +34,7 @@ def plan_lines(decision: Decision) -> list[PlanLine]:
         lines.append(_line(action))
         if isinstance(action, do.CreateRole) and decision.desired is not None:
             role = decision.desired.role
-            who = ", ".join(_short(subject) for subject in role.subjects)
+            who = ", ".join(short_subject(subject) for subject in role.subjects)
             lines.append(PlanLine(" ", "trust", f"+ {who}" if who else "nobody", f"aud {', '.join(role.audiences)}"))
     return lines
 
@@ -93,7 +94,3 @@ def _line(action: do.AwsAction | do.KubeAction) -> PlanLine:
             return PlanLine("~", "role", action.role, why)
         case _:
             return PlanLine("~", "sa", f"{action.namespace}/{action.name}", why)
-
-
-def _short(subject: str) -> str:
-    return subject.removeprefix("system:serviceaccount:").replace(":", "/")

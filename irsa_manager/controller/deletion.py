@@ -28,6 +28,7 @@ from irsa_manager.controller.workers import TryAgain
 from irsa_manager.plan import actions as do
 from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.planner import decide_deletion, incomplete
+from irsa_manager.trust.arn import partition_of
 
 SOON_SECONDS = 3.0
 
@@ -126,7 +127,7 @@ class Deletion:
         if resolved.error is not None or not role.arn or not irsa.status.issuer:
             return None
         return ClusterFacts(
-            partition=role.arn.split(":")[1],
+            partition=partition_of(role.arn),
             account=role.account_id,
             issuer=irsa.status.issuer,
             host=irsa.status.issuer.removeprefix("https://"),

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from irsa_manager.api import names, reasons
 from irsa_manager.api.errors import AwsDenied, AwsError
 from irsa_manager.api.irsasetup import IRSASetup, IRSASetupStatus
-from irsa_manager.api.kube import Condition
+from irsa_manager.controller.conditions import condition
 from irsa_manager.controller.setup import Resolved
 from irsa_manager.controller.telling import SOON, Told, denied_told
 from irsa_manager.plan.facts import ClusterFacts
@@ -94,21 +94,15 @@ def _with(
 ) -> IRSASetupStatus:
     conditions = []
     if ready is None:
-        conditions.append(_condition(setup, "Ready", "True", "EksOIDCSetupReady", ready_message, now))
+        conditions.append(condition(setup, "Ready", "True", "EksOIDCSetupReady", ready_message, now))
     else:
-        conditions.append(_condition(setup, "Ready", "False", ready.code, ready.message, now))
+        conditions.append(condition(setup, "Ready", "False", ready.code, ready.message, now))
     if provider is not None:
         state = {"EksOIDCSetupReady": "True", "PermissionMissing": "Unknown"}.get(provider.code, "False")
-        conditions.append(_condition(setup, "ProviderReady", state, provider.code, provider.message, now))
+        conditions.append(condition(setup, "ProviderReady", state, provider.code, provider.message, now))
     if ready is not None and ready.stalled:
-        conditions.append(_condition(setup, "Stalled", "True", ready.code, ready.message, now))
+        conditions.append(condition(setup, "Stalled", "True", ready.code, ready.message, now))
     return replace(status, observed_generation=setup.metadata.generation, conditions=tuple(conditions))
-
-
-def _condition(setup: IRSASetup, kind: str, status: str, reason: str, message: str, now: str) -> Condition:
-    before = next((c for c in setup.status.conditions if c.type == kind), None)
-    since = before.last_transition_time if before is not None and before.status == status else now
-    return Condition(kind, status, reason, message, setup.metadata.generation, since or now)
 
 
 def _time(seconds: float) -> str:

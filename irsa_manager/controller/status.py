@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from irsa_manager.api import reasons
 from irsa_manager.api.irsa import IRSA, IRSAStatus, Record, RoleStatus
 from irsa_manager.api.kube import Condition
+from irsa_manager.controller.conditions import condition
 from irsa_manager.controller.telling import Told
 from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.mark import MarkKeys, RecordedRole, sign_record
@@ -84,7 +85,7 @@ def judged(
     good = _ready_message(decision, role, facts, settling=settling)
     conditions = _conditions(irsa, role_told, accounts_told, ready_told, good, len(decision.bound), now)
     if role_told is not None and accounts_told is None and (role is None or decision.role_problem is not None):
-        waits = _condition(irsa, "ServiceAccountsReady", "Unknown", role_told.code, WAITS, now)
+        waits = condition(irsa, "ServiceAccountsReady", "Unknown", role_told.code, WAITS, now)
         conditions = tuple(waits if c.type == waits.type else c for c in conditions)
     after = replace(
         before,
@@ -174,29 +175,23 @@ def _conditions(
 ) -> tuple[Condition, ...]:
     first = role or accounts or ready
     if first is None:
-        summed = _condition(irsa, "Ready", "True", "IRSAReady", good, now)
+        summed = condition(irsa, "Ready", "True", "IRSAReady", good, now)
     else:
-        summed = _condition(irsa, "Ready", "False", first.code, first.message, now)
+        summed = condition(irsa, "Ready", "False", first.code, first.message, now)
     made = [
         summed,
         _part(irsa, "RoleReady", role, good, now),
         _part(irsa, "ServiceAccountsReady", accounts, f"{reasons.counted(bound, 'ServiceAccount')} bound.", now),
     ]
     if first is not None and first.stalled:
-        made.append(_condition(irsa, "Stalled", "True", first.code, first.message, now))
+        made.append(condition(irsa, "Stalled", "True", first.code, first.message, now))
     return tuple(made)
 
 
 def _part(irsa: IRSA, kind: str, told: Told | None, good: str, now: str) -> Condition:
     if told is None:
-        return _condition(irsa, kind, "True", "IRSAReady", good, now)
-    return _condition(irsa, kind, "False", told.code, told.message, now)
-
-
-def _condition(irsa: IRSA, kind: str, status: str, reason: str, message: str, now: str) -> Condition:
-    before = irsa.status.condition(kind)
-    since = before.last_transition_time if before is not None and before.status == status else now
-    return Condition(kind, status, reason, message, irsa.metadata.generation, since or now)
+        return condition(irsa, kind, "True", "IRSAReady", good, now)
+    return condition(irsa, kind, "False", told.code, told.message, now)
 
 
 def _stamped(before: IRSAStatus, after: IRSAStatus, *, changed: bool, now: str) -> IRSAStatus:
@@ -209,9 +204,9 @@ def _stamped(before: IRSAStatus, after: IRSAStatus, *, changed: bool, now: str) 
 def unjudged(irsa: IRSA, told: Told, now: str, *, status: str = "False") -> IRSAStatus:
     """The status where nothing could be decided: Ready says why, the rest stays as it was."""
     conditions = [c for c in irsa.status.conditions if c.type not in {"Ready", "Stalled"}]
-    conditions.insert(0, _condition(irsa, "Ready", status, told.code, told.message, now))
+    conditions.insert(0, condition(irsa, "Ready", status, told.code, told.message, now))
     if told.stalled:
-        conditions.append(_condition(irsa, "Stalled", "True", told.code, told.message, now))
+        conditions.append(condition(irsa, "Stalled", "True", told.code, told.message, now))
     generation = irsa.metadata.generation if status == "False" else irsa.status.observed_generation
     return replace(irsa.status, observed_generation=generation, conditions=tuple(conditions))
 

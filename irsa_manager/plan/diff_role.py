@@ -24,8 +24,8 @@ from irsa_manager.plan.actions import (
 )
 from irsa_manager.plan.desired import DEFAULT_SESSION_SECONDS, DesiredRole
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.trust.arn import policy_name
-from irsa_manager.trust.document import deny_all, federated, same, subjects, without
+from irsa_manager.trust.arn import account_of, policy_name
+from irsa_manager.trust.document import deny_all, federated, same, short_subject, subjects, without
 
 UNREAD = "written again, since it can't be read"
 
@@ -116,22 +116,18 @@ def _trust(desired: DesiredRole, observed: ObservedRole) -> list[AwsAction]:
 def trust_difference(desired: Any, observed: Any) -> str:
     """What differs between two trust documents, for people: subjects first, since they are what counts."""
     wanted, found = subjects(desired), subjects(observed)
-    parts = [f"subject {_short(s)} missing" for _, s in sorted(wanted - found)]
-    parts += [f"subject {_short(s)} too many" for _, s in sorted(found - wanted)]
+    parts = [f"subject {short_subject(s)} missing" for _, s in sorted(wanted - found)]
+    parts += [f"subject {short_subject(s)} too many" for _, s in sorted(found - wanted)]
     if not parts:
         return "trust differed: conditions, principals or the mark"
     more = f" and {len(parts) - 3} more" if len(parts) > 3 else ""
     return "trust differed: " + ", ".join(parts[:3]) + more
 
 
-def _short(subject: str) -> str:
-    return subject.removeprefix("system:serviceaccount:").replace(":", "/")
-
-
 def foreign_kept(policy_arn: str) -> bool:
     """Whether an attached policy is one that incident response attaches and drift repair leaves."""
     name = policy_arn.rpartition("/")[2]
-    return policy_arn.split(":")[4] == "aws" and name.startswith(KEPT_POLICIES)
+    return account_of(policy_arn) == "aws" and name.startswith(KEPT_POLICIES)
 
 
 def _policies(

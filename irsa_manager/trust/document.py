@@ -44,6 +44,11 @@ def subject(namespace: str, name: str) -> str:
     return f"system:serviceaccount:{namespace}:{name}"
 
 
+def short_subject(subject: str) -> str:
+    """A subject as people read it: NAMESPACE/NAME for a ServiceAccount, anything else with / for its colons."""
+    return subject.removeprefix("system:serviceaccount:").replace(":", "/")
+
+
 def build(sid: str, trusts: Iterable[ProviderTrust], conditions: Iterable[TrustCondition] = ()) -> Document:
     """The trust document whose first statement bears `sid`.
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import secrets
 import ssl
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx2
 import yaml
 from e2e_aws import Account
-from e2e_process import DEADLINE_SECONDS, OPERATOR, POLL_SECONDS, Controller
+from e2e_process import DEADLINE_SECONDS, OPERATOR, Controller, eventually
 
 from irsa_manager.api import names
 from irsa_manager.sandbox.running import Sandbox
@@ -108,17 +107,7 @@ class Lab:
 
     def eventually(self, look: Callable[[], Any], what: str, seconds: float = DEADLINE_SECONDS) -> Any:
         """Look until there is something to see; what was seen. A failed assertion inside counts as "not yet"."""
-        deadline = time.monotonic() + seconds
-        while True:
-            problem = ""
-            try:
-                if seen := look():
-                    return seen
-            except AssertionError as error:
-                problem = f"\n{error}"
-            if time.monotonic() > deadline:
-                raise AssertionError(f"not within {seconds:.0f} s: {what}{problem}\n{self.report()}")
-            time.sleep(POLL_SECONDS)
+        return eventually(look, what, self.report, seconds)
 
     def wait_sweeps(self, count: int = 2) -> None:
         """Wait until so many more sweeps have ended: what they could change is changed or in hand."""

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,24 @@ OPERATOR = "irsa-manager-system"
 INHERITED = ("PATH", "HOME", "LANG", "PYTHONPATH", "TMPDIR")
 DEADLINE_SECONDS = float(os.environ.get("IRSA_E2E_DEADLINE", "60"))
 POLL_SECONDS = 0.05
+
+
+def eventually(look: Callable[[], Any], what: str, report: Callable[[], str], seconds: float = DEADLINE_SECONDS) -> Any:
+    """Look until there is something to see; what was seen. A failed assertion inside counts as "not yet".
+
+    report: what is known, for whoever reads that it didn't come about.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        problem = ""
+        try:
+            if seen := look():
+                return seen
+        except AssertionError as error:
+            problem = f"\n{error}"
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:.0f} s: {what}{problem}\n{report()}")
+        time.sleep(POLL_SECONDS)
 
 
 class Controller:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx2
 import pytest
 import yaml
+from e2e_process import eventually
 
 from irsa_manager.api import crd, names
 from irsa_manager.sandbox.files import write_private
@@ -23,7 +23,6 @@ from irsa_manager.sandbox.running import RunningSandbox, running_sandbox
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 NAMESPACE = names.DEFAULT_NAMESPACE
 ACCOUNT = "irsa-manager-controller-manager"
-DEADLINE = 60.0
 IRSAS = f"/apis/{names.API_VERSION}/namespaces/{NAMESPACE}/irsas"
 SETUPS = f"/apis/{names.API_VERSION}/namespaces/{NAMESPACE}/irsasetups"
 PLURALS = {
@@ -38,8 +37,6 @@ PLURALS = {
     "IRSA": f"/apis/{names.API_VERSION}/namespaces/{{namespace}}/irsas",
     "IRSASetup": f"/apis/{names.API_VERSION}/namespaces/{{namespace}}/irsasetups",
 }
-
-T = TypeVar("T")
 
 pytestmark = pytest.mark.xdist_group("rbac")
 
@@ -61,16 +58,6 @@ def apply(api: httpx2.Client, document: dict[str, Any]) -> None:
         headers={"Content-Type": "application/apply-patch+yaml"},
     )
     assert answer.is_success, answer.text
-
-
-def eventually(look: Callable[[], T | None], what: str, told: Callable[[], str]) -> T:
-    """What look() gives once it isn't None."""
-    end = time.monotonic() + DEADLINE
-    while time.monotonic() < end:
-        if (found := look()) is not None:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"{what} didn't come about in {DEADLINE:g} s.\n{told()}")
 
 
 class Bounded:
@@ -175,9 +162,9 @@ def test_the_whole_life_of_an_object_needs_no_more_than_the_example_grants(bound
         account = admin.get(f"/api/v1/namespaces/{namespace}/serviceaccounts/irsa1-sa").json()
         assert account["metadata"]["annotations"][names.ANNOTATION_ROLE_ARN] == found["status"]["role"]["arn"]
 
-        def told_of(namespace: str = namespace) -> bool | None:
+        def told_of(namespace: str = namespace) -> bool:
             events = admin.get(f"/api/v1/namespaces/{namespace}/events").json()["items"]
-            return any(e["reason"] == "ServiceAccountCreated" for e in events) or None
+            return any(e["reason"] == "ServiceAccountCreated" for e in events)
 
         eventually(told_of, f"An event in {namespace}", bounded.told)
     lease = admin.get(f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/{names.LEASE_NAME}").json()
@@ -195,10 +182,10 @@ def test_the_whole_life_of_an_object_needs_no_more_than_the_example_grants(bound
     )
 
     admin.delete(f"{IRSAS}/{name}").raise_for_status()
-    eventually(lambda: admin.get(f"{IRSAS}/{name}").status_code == 404 or None, "The IRSA gone", bounded.told)
+    eventually(lambda: admin.get(f"{IRSAS}/{name}").status_code == 404, "The IRSA gone", bounded.told)
     assert admin.get(path).status_code == 404
     admin.delete(f"{SETUPS}/irsa-init").raise_for_status()
-    eventually(lambda: admin.get(f"{SETUPS}/irsa-init").status_code == 404 or None, "The setup gone", bounded.told)
+    eventually(lambda: admin.get(f"{SETUPS}/irsa-init").status_code == 404, "The setup gone", bounded.told)
     log = bounded.controller.log.read_text().lower()
     assert "forbidden" not in log
     assert "permissionmissing" not in log
