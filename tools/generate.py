@@ -1,4 +1,4 @@
-"""Write what is made from code: the chart's CRDs, the references of reasons and of the command line.
+"""Write what is made from code: the chart's CRDs and policies, the references of reasons and of the command line.
 
     python -m tools.generate            write them
     python -m tools.generate --check    exit 1 and name the files that differ
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import yaml
 
-from irsa_manager.api import crd, reasons
+from irsa_manager.api import crd, reasons, tenancy_policy
 from irsa_manager.api.reason import Reason
 from tools import cli_reference
 
@@ -36,6 +36,7 @@ def files() -> dict[str, str]:
     return {
         "charts/irsa-manager/crds/irsa-crd.yaml": _yaml(crd.irsa_definition()),
         "charts/irsa-manager/crds/irsasetup-crd.yaml": _yaml(crd.irsasetup_definition()),
+        "charts/irsa-manager/policies/tenancy.yaml": _yaml(*tenancy_policy.documents()),
         "docs/reference/cli.md": cli_reference.page(_NOTICE.replace("api", "cli")),
         "docs/reference/reasons.md": reasons_page(),
     }
@@ -90,8 +91,8 @@ def _section(reason: Reason) -> str:
 _WHERE: Final = {"event": "events", "command": "errors of commands"}
 
 
-def _yaml(document: dict[str, Any]) -> str:
-    text = yaml.dump(document, Dumper=_Block, sort_keys=False, width=110, allow_unicode=True)
+def _yaml(*documents: dict[str, Any]) -> str:
+    text = yaml.dump_all(documents, Dumper=_Block, sort_keys=False, width=110, allow_unicode=True)
     return f"# {_NOTICE}.\n{text}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from irsa_manager.api import grammar
+from irsa_manager.api.selector_fields import label_selector
 from irsa_manager.api.structural import Field, Rule
 
 _NO_GLOBS_ELSEWHERE: Final = Rule(
@@ -20,11 +21,32 @@ _NO_GLOBS_ELSEWHERE: Final = Rule(
     at=".additionalProviders",
 )
 
+_UNUSED: Final = (
+    "[has(self.labels) && size(self.labels) > 0 ? 'labels' : '', "
+    "has(self.annotations) && size(self.annotations) > 0 ? 'annotations' : '', "
+    "has(self.stsRegionalEndpoints) ? 'stsRegionalEndpoints' : '', "
+    "has(self.token) && has(self.token.expirationSeconds) ? 'token.expirationSeconds' : '']"
+    ".filter(n, n != '')"
+)
+
+_NOTHING_FOR_NONE: Final = Rule(
+    expression=(f"!has(self.managementPolicy) || self.managementPolicy != 'None' || size({_UNUSED}) == 0"),
+    message=(
+        "with managementPolicy None nothing is written to ServiceAccounts, so labels, annotations, "
+        "stsRegionalEndpoints and token.expirationSeconds would have no effect. Take them out (token.audience may "
+        "stay: the role's trust policy asks for it), or choose Create or Annotate."
+    ),
+    detailed=(
+        f"{_UNUSED}[0] + ' would have no effect: with managementPolicy None nothing is written to "
+        "ServiceAccounts. Take it out and annotate them yourself, or choose Create or Annotate.'"
+    ),
+)
+
 TABLE: Final[dict[str, Field]] = {
     "spec.serviceAccount": Field(
         description=(
-            "Which ServiceAccounts get the role. One that doesn't exist is made, one that exists is annotated; nothing "
-            "else of it is touched."
+            "Which ServiceAccounts get the role. By default one that doesn't exist is made, one that exists is "
+            "annotated; nothing else of it is touched. managementPolicy says otherwise."
         ),
         rules=(
             Rule(
@@ -40,6 +62,7 @@ TABLE: Final[dict[str, Field]] = {
                 ),
                 kept=True,
             ),
+            _NOTHING_FOR_NONE,
         ),
     ),
     "spec.serviceAccount.name": Field(
@@ -90,46 +113,16 @@ TABLE: Final[dict[str, Field]] = {
             ),
         ),
     ),
-    "spec.serviceAccount.namespaceSelector.matchLabels": Field(
-        description="Labels that a namespace must have, with these values.",
-        schema={"maxProperties": 16},
-        rules=(grammar.keys("labels"),),
+    **label_selector("spec.serviceAccount.namespaceSelector"),
+    "spec.serviceAccount.managementPolicy": Field(
+        description=(
+            "What is done about the ServiceAccounts. Create: one that is missing is made. Annotate: one that is "
+            "missing is waited for (reason ServiceAccountMissing), for those that a Helm chart makes; irsa-manager "
+            "never makes it. None: only the role and its trust policy are looked after, you annotate the "
+            "ServiceAccounts yourself. Default Create. A change to None leaves those that are bound as they are."
+        ),
+        schema={"default": "Create"},
     ),
-    "spec.serviceAccount.namespaceSelector.matchLabels{}": Field(
-        schema={"maxLength": 63}, rules=(grammar.LABEL_VALUE,)
-    ),
-    "spec.serviceAccount.namespaceSelector.matchExpressions": Field(
-        description="Conditions on labels, all of which must hold.",
-        schema={"maxItems": 16, "x-kubernetes-list-type": "atomic"},
-    ),
-    "spec.serviceAccount.namespaceSelector.matchExpressions[]": Field(
-        rules=(
-            Rule(
-                expression=(
-                    "self.operator in ['In', 'NotIn'] ? has(self.values) && size(self.values) > 0 : "
-                    "!has(self.values) || size(self.values) == 0"
-                ),
-                message=(
-                    "In and NotIn compare with values, Exists and DoesNotExist don't. Add values, take them out, or "
-                    "change the operator."
-                ),
-            ),
-        )
-    ),
-    "spec.serviceAccount.namespaceSelector.matchExpressions[].key": Field(
-        description="The label's key. Example: team.",
-        schema={"minLength": 1, "maxLength": 317},
-        rules=(grammar.LABEL_KEY,),
-    ),
-    "spec.serviceAccount.namespaceSelector.matchExpressions[].operator": Field(
-        description="In, NotIn, Exists or DoesNotExist.",
-        schema={"enum": ["In", "NotIn", "Exists", "DoesNotExist"]},
-    ),
-    "spec.serviceAccount.namespaceSelector.matchExpressions[].values": Field(
-        description="Values for In and NotIn; none for Exists and DoesNotExist.",
-        schema={"maxItems": 32, "x-kubernetes-list-type": "atomic"},
-    ),
-    "spec.serviceAccount.namespaceSelector.matchExpressions[].values[]": Field(schema={"maxLength": 63}),
     "spec.serviceAccount.token": Field(
         description=(
             "The token that pods of the ServiceAccounts get, written as annotations for the pod identity webhook. What "

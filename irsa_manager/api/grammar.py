@@ -52,6 +52,38 @@ NAMESPACE_GLOB: Final = Rule(
     ),
 )
 
+NAMESPACE_LIMIT: Final = Rule(
+    expression=f"{matches(GLOB)} && !self.startsWith('kube-')",
+    message=(
+        "not a namespace that a rule can open: write a name or a pattern such as team-a-*, of lower-case letters, "
+        "digits, '-', '*' and '?'. Namespaces kube-* are reached from the operator's namespace only."
+    ),
+)
+
+ROLE_NAME_LIMIT: Final = Rule(
+    expression=matches("[A-Za-z0-9_+=,.@*?-]+"),
+    message=(
+        "not a role name or pattern: letters, digits and _+=,.@-, '*' for any characters and '?' for one. A path goes "
+        "into rolePaths."
+    ),
+)
+
+ROLE_PATH_LIMIT: Final = Rule(
+    expression=matches("/|[/*][A-Za-z0-9_+=,.@*?/-]*[/*?]|[*]"),
+    message=(
+        "no role's path matches this: a path begins and ends with '/'. Write /team-a/, or a pattern such as /team-a/*; "
+        "'*' matches any characters, '?' one."
+    ),
+)
+
+POLICY_LIMIT: Final = Rule(
+    expression=matches("[A-Za-z0-9_+=,.@:*?/-]+"),
+    message=(
+        "not a policy or pattern: write names as in iamPolicies, NAME for a policy of AWS or customer/[PATH/]NAME for "
+        "one of your account, with '*' for any characters and '?' for one. A pattern of ARNs is for other accounts."
+    ),
+)
+
 ROLE_NAME: Final = Rule(
     expression=f"self == '' || {matches(IAM_NAME)}",
     message=(

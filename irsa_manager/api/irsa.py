@@ -23,6 +23,7 @@ class ServiceAccountSpec(Struct, rename="camel", omit_defaults=True, frozen=True
     additional_names: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
     namespace_selector: LabelSelector | UnsetType = UNSET
+    management_policy: Literal["Create", "Annotate", "None"] = "Create"
     token: TokenSpec = TokenSpec()
     sts_regional_endpoints: bool | UnsetType = UNSET
     labels: dict[str, str] = field(default_factory=dict)
@@ -36,7 +37,11 @@ class ServiceAccountSpec(Struct, rename="camel", omit_defaults=True, frozen=True
 
 class RoleSpec(
     Struct,
-    rename={"max_session_duration_seconds": "maxSessionDurationSeconds", "permissions_boundary": "permissionsBoundary"},
+    rename={
+        "management_policy": "managementPolicy",
+        "max_session_duration_seconds": "maxSessionDurationSeconds",
+        "permissions_boundary": "permissionsBoundary",
+    },
     omit_defaults=True,
     frozen=True,
 ):
@@ -44,6 +49,7 @@ class RoleSpec(
 
     name: str = ""
     path: str | UnsetType = UNSET
+    management_policy: Literal["Create", "Adopt", "Reference"] = "Create"
     description: str | UnsetType = UNSET
     max_session_duration_seconds: int | UnsetType = UNSET
     permissions_boundary: str | UnsetType = UNSET
@@ -113,6 +119,37 @@ class RoleStatus(
     managed: tuple[str, ...] = ()
 
 
+class Adoption(
+    Struct,
+    rename={
+        "trust_policy": "trustPolicy",
+        "attached_policies": "attachedPolicies",
+        "inline_policies": "inlinePolicies",
+        "permissions_boundary": "permissionsBoundary",
+        "max_session_duration_seconds": "maxSessionDurationSeconds",
+    },
+    omit_defaults=True,
+    frozen=True,
+):
+    """What an adopted role had before it was adopted; it gets it back at the end. Evidence only with the record."""
+
+    trust_policy: dict[str, Any] = field(default_factory=dict)
+    attached_policies: tuple[str, ...] = ()
+    inline_policies: dict[str, Any] = field(default_factory=dict)
+    permissions_boundary: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    description: str | None = None
+    max_session_duration_seconds: int | None = None
+
+
+class Intent(Struct, rename="camel", omit_defaults=True, frozen=True):
+    """That the manager is about to create the role, signed; only where no role can be read."""
+
+    role_name: str = ""
+    time: str = ""
+    mac: str = ""
+
+
 class Record(Struct, omit_defaults=True, frozen=True):
     """The manager's own signature over the status' role: what makes its id evidence."""
 
@@ -133,11 +170,14 @@ class BoundServiceAccount(Struct, omit_defaults=True, frozen=True, order=True):
 
 
 class IRSAStatus(Struct, rename="camel", omit_defaults=True, frozen=True):
-    """What the controller last did and saw."""
+    """What the controller last did and saw. kept_bindings: namespace/name of those kept at a takeover, signed too."""
 
     observed_generation: int = 0
     role: RoleStatus = field(default_factory=RoleStatus)
     record: Record = field(default_factory=Record)
+    intent: Intent = field(default_factory=Intent)
+    adoption: Adoption | UnsetType = UNSET
+    kept_bindings: tuple[str, ...] = ()
     retired_roles: tuple[RoleStatus, ...] = ()
     issuer: str = ""
     service_accounts: tuple[BoundServiceAccount, ...] = ()

@@ -34,6 +34,38 @@ _PATH_FIXED: Final = Rule(
     ),
 )
 
+_WRITES: Final = (
+    "[has(self.iamPolicies) && size(self.iamPolicies) > 0 ? 'iamPolicies' : '', "
+    "has(self.inlinePolicies) && size(self.inlinePolicies) > 0 ? 'inlinePolicies' : '', "
+    "has(self.iamRole.description) ? 'iamRole.description' : '', "
+    "has(self.iamRole.maxSessionDurationSeconds) ? 'iamRole.maxSessionDurationSeconds' : '', "
+    "has(self.iamRole.permissionsBoundary) ? 'iamRole.permissionsBoundary' : '', "
+    "has(self.iamRole.tags) && size(self.iamRole.tags) > 0 ? 'iamRole.tags' : '', "
+    "has(self.trust) && has(self.trust.audiences) ? 'trust.audiences' : '', "
+    "has(self.trust) && has(self.trust.subjectMatch) && self.trust.subjectMatch != 'Exact' "
+    "? 'trust.subjectMatch' : '', "
+    "has(self.trust) && has(self.trust.additionalProviders) && size(self.trust.additionalProviders) > 0 "
+    "? 'trust.additionalProviders' : '', "
+    "has(self.trust) && has(self.trust.conditions) && size(self.trust.conditions) > 0 ? 'trust.conditions' : '']"
+    ".filter(n, n != '')"
+)
+
+_REFERENCE_ONLY_LOOKS: Final = Rule(
+    expression=(
+        "!has(self.iamRole) || !has(self.iamRole.managementPolicy) || self.iamRole.managementPolicy != 'Reference' "
+        f"|| size({_WRITES}) == 0"
+    ),
+    message=(
+        "with iamRole.managementPolicy Reference the role is never written, so policies, tags, boundary, description, "
+        "session duration and trust would have no effect. Take them out, or choose Create or Adopt."
+    ),
+    at=".iamRole.managementPolicy",
+    detailed=(
+        f"{_WRITES}[0] + ' would have no effect: with iamRole.managementPolicy Reference the role is never "
+        "written. Take it out, or choose Create or Adopt.'"
+    ),
+)
+
 _TABLE: Final[dict[str, Field]] = {
     "": Field(
         description=(
@@ -67,14 +99,15 @@ _TABLE: Final[dict[str, Field]] = {
                 kept=True,
             ),
             _AUDIENCE_LISTED,
+            _REFERENCE_ONLY_LOOKS,
         ),
     ),
     "spec.cleanup": Field(
         description=(
             "What happens to role and ServiceAccounts when this object is deleted. true: the role and the "
-            "ServiceAccounts that irsa-manager made are deleted, those it found lose its annotations. false: all of it "
-            "stays as it is, and isn't managed any more. Required, no default. May be changed at any time, also while "
-            "the object is being deleted."
+            "ServiceAccounts that irsa-manager made are deleted, those it found lose its annotations; an adopted role "
+            "gets back what it had, a referenced one is left alone. false: all of it stays as it is, and isn't managed "
+            "any more. Required, no default. May be changed at any time, also while the object is being deleted."
         )
     ),
     "spec.suspend": Field(
@@ -101,8 +134,9 @@ _TABLE: Final[dict[str, Field]] = {
     "spec.iamRole.name": Field(
         description=(
             "Name of the role, 1 to 64 letters, digits and _+=,.@-, unique in the AWS account whatever its path and "
-            "case. It must be free: a role that exists and wasn't made for this object is left alone (reason "
-            "RoleExists). Example: irsa1-role. A change makes the new role first, moves the ServiceAccounts, then "
+            "case. A role that exists and wasn't made for this object is left alone (reason RoleExists) unless "
+            "managementPolicy says otherwise. Outside the operator's namespace IRSASetup.spec.tenancy says which names "
+            "are allowed. Example: irsa1-role. A change makes the new role first, moves the ServiceAccounts, then "
             "deletes the old one."
         ),
         schema={"maxLength": 64},
@@ -111,10 +145,23 @@ _TABLE: Final[dict[str, Field]] = {
     "spec.iamRole.path": Field(
         description=(
             "Path of the role, beginning and ending with /. Example: /team-a/. Default: the one of the IRSASetup's "
-            "roleDefaults, else /. Can't be changed while the name stays the same."
+            "roleDefaults, else /. Can't be changed while the name stays the same. With managementPolicy Reference: "
+            "where the role is, needed only if the manager may not read roles."
         ),
         schema={"minLength": 1, "maxLength": grammar.MAX_PATH},
         rules=(grammar.PATH,),
+    ),
+    "spec.iamRole.managementPolicy": Field(
+        description=(
+            "What is done about the role. Create: it is made; one that exists and wasn't made for this object is left "
+            "alone (reason RoleExists). Adopt: one that exists is taken over as well, its trust policy and policies "
+            "replaced by what is written here; what it had is kept in status.adoption and given back at the end; an "
+            "adopted role is never deleted. Reference: it is used as it is and never written; whether its trust policy "
+            "lets the ServiceAccounts in is checked (reason TrustRefuses). Default Create. Outside the operator's "
+            "namespace Adopt and Reference need a rule of IRSASetup.spec.tenancy, and Adopt a tag on the role itself, "
+            "which the refusal prints."
+        ),
+        schema={"default": "Create"},
     ),
     "spec.iamRole.description": Field(
         description=(
@@ -134,7 +181,8 @@ _TABLE: Final[dict[str, Field]] = {
     "spec.iamRole.permissionsBoundary": Field(
         description=(
             "Policy that bounds what the role may do, whatever is attached to it: a name or ARN, as in iamPolicies. "
-            "Example: customer/base. Default: a new role gets the one of the IRSASetup's roleDefaults."
+            "Example: customer/base. Default: the one that a rule of the IRSASetup's tenancy demands (another is "
+            "refused), else a new role gets the one of its roleDefaults."
         ),
         schema={"minLength": 1, "maxLength": grammar.MAX_POLICY},
         rules=(grammar.POLICY_NAME,),

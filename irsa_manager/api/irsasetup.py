@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import UNSET, Struct, UnsetType, field
 
-from irsa_manager.api.kube import Condition, Metadata
+from irsa_manager.api.kube import Condition, LabelSelector, Metadata
 
 
 class S3Spec(Struct, rename="camel", omit_defaults=True, frozen=True):
@@ -27,6 +29,28 @@ class RoleDefaults(Struct, rename="camel", omit_defaults=True, frozen=True):
     permissions_boundary: str = ""
 
 
+class TenancyRule(Struct, rename="camel", omit_defaults=True, frozen=True):
+    """What IRSAs of the namespaces that it selects may ask for. Every listed limit must hold."""
+
+    name: str
+    namespace_selector: LabelSelector = field(default_factory=LabelSelector)
+    target_namespaces: tuple[str, ...] = ()
+    role_names: tuple[str, ...] = ()
+    role_paths: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
+    inline_policies: Literal["Allow", "Deny"] = "Deny"
+    management_policies: tuple[str, ...] = ("Create",)
+    allow: tuple[str, ...] = ()
+    permissions_boundary: str = ""
+
+
+class Tenancy(Struct, omit_defaults=True, frozen=True):
+    """What IRSAs outside the operator's namespace may ask for: by the first rule that selects it, else by default."""
+
+    default: Literal["Deny", "OwnNamespace", "Unrestricted"] = "Deny"
+    rules: tuple[TenancyRule, ...] = ()
+
+
 class IRSASetupSpec(
     Struct,
     rename={"iam_oidc_provider": "iamOIDCProvider", "cluster_name": "clusterName", "role_defaults": "roleDefaults"},
@@ -41,6 +65,7 @@ class IRSASetupSpec(
     cluster_name: str = ""
     discovery: DiscoverySpec = field(default_factory=DiscoverySpec)
     role_defaults: RoleDefaults = field(default_factory=RoleDefaults)
+    tenancy: Tenancy = field(default_factory=Tenancy)
 
 
 class IRSASetupStatus(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from irsa_manager.api import grammar
+from irsa_manager.api import grammar, tenancy_fields
 from irsa_manager.api.structural import Field, Rule
 
-TABLE: Final[dict[str, Field]] = {
+_TABLE: Final[dict[str, Field]] = {
     "": Field(
         description=(
             "The IRSASetup tells irsa-manager by which OIDC issuer AWS knows this cluster, and what new roles have in "
@@ -114,3 +114,6 @@ TABLE: Final[dict[str, Field]] = {
         ),
     ),
 }
+
+TABLE: Final[dict[str, Field]] = _TABLE | tenancy_fields.TABLE
+"""All fields of an IRSASetup but its status."""

@@ -18,6 +18,12 @@ LEASE_NAME: Final = "8ac0b5b6.kkb0318.github.io"
 LABEL_CREATED: Final = f"{GROUP}/created"
 """On a ServiceAccount, value "true": this manager made it. Set as it is created and never later."""
 
+ANNOTATION_RELEASE: Final = f"{GROUP}/release"
+"""On an IRSA, value "true": leave everything as it is and let the object go (irsa-manager release)."""
+
+TAG_ADOPT_BY: Final = f"{GROUP}/adopt-by"
+"""On a role: its owner's consent to an adoption by <UID of kube-system>/<namespace>/<name>."""
+
 TAG_MARK: Final = f"{GROUP}/mark"
 TAG_CLUSTER: Final = f"{GROUP}/cluster"
 TAG_OWNER: Final = f"{GROUP}/owner"

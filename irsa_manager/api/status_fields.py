@@ -8,6 +8,7 @@ from irsa_manager.api.structural import Field
 
 _TIME: Final[dict[str, Any]] = {"format": "date-time"}
 _INT32: Final[dict[str, Any]] = {"format": "int32"}
+_ANYTHING: Final[dict[str, Any]] = {"x-kubernetes-preserve-unknown-fields": True}
 _INT64: Final[dict[str, Any]] = {"format": "int64"}
 
 
@@ -45,7 +46,9 @@ def _role(at: str) -> dict[str, Field]:
         f"{at}.arn": Field(description="ARN."),
         f"{at}.id": Field(description="IAM's unique id, AROA…; another one means that the role was made anew."),
         f"{at}.accountID": Field(description="The AWS account, 12 digits."),
-        f"{at}.origin": Field(description="Created: irsa-manager made it."),
+        f"{at}.origin": Field(
+            description="Created: irsa-manager made it. Adopted: taken over. Referenced: used as it is, never written."
+        ),
         f"{at}.trustPolicySHA256": Field(description="SHA-256 of the trust policy in canonical form, hexadecimal."),
         f"{at}.attachedPolicies": Field(description="ARNs of the attached policies."),
         f"{at}.inlinePolicies": Field(description="Names of the inline policies that this object asks for."),
@@ -67,7 +70,40 @@ IRSA: Final[dict[str, Field]] = {
     **_role("status.role"),
     "status.record": Field(description="What makes the role's id evidence."),
     "status.record.mac": Field(
-        description="HMAC over account, role name and id, namespace and name, with the manager's key."
+        description=(
+            "HMAC over account, role name and id, namespace and name, adoption and keptBindings, with the manager's "
+            "key."
+        )
+    ),
+    "status.intent": Field(
+        description=(
+            "That the role is about to be made; only where no role can be read. A crash in between is known by it."
+        )
+    ),
+    "status.intent.roleName": Field(description="Name of the role."),
+    "status.intent.time": Field(description="When it was looked that no such role exists.", schema=_TIME),
+    "status.intent.mac": Field(
+        description="HMAC over account, role, time, namespace and name, with the manager's key."
+    ),
+    "status.adoption": Field(
+        description="What an adopted role had before. It is given back at the end, if record.mac vouches for it."
+    ),
+    "status.adoption.trustPolicy": Field(description="Its trust policy.", schema={**_ANYTHING}),
+    "status.adoption.attachedPolicies": Field(description="ARNs of the policies that were attached to it."),
+    "status.adoption.inlinePolicies": Field(
+        description="Its inline policies by name.", schema={"additionalProperties": {"type": "object", **_ANYTHING}}
+    ),
+    "status.adoption.permissionsBoundary": Field(description="ARN of its permissions boundary."),
+    "status.adoption.tags": Field(description="Its tags."),
+    "status.adoption.description": Field(description="Its description.", schema={"type": "string"}),
+    "status.adoption.maxSessionDurationSeconds": Field(
+        description="Its longest session, in seconds.", schema={"type": "integer", **_INT32}
+    ),
+    "status.keptBindings": Field(
+        description=(
+            "ServiceAccounts, as namespace/name, that were bound when the role was taken over from the Go program. "
+            "They stay bound whatever tenancy says, if record.mac vouches for them."
+        )
     ),
     "status.retiredRoles": Field(description="Roles of former names, until they are gone."),
     **_role("status.retiredRoles[]"),

@@ -22,6 +22,24 @@ REASONS: Final = (
         next="Create the namespace, and it follows by itself; or mend namespaces / namespaceSelector.",
     ),
     Reason(
+        code="ServiceAccountMissing",
+        kinds=("Ready", "ServiceAccountsReady", "event"),
+        summary="A ServiceAccount doesn't exist, and somebody else is to make it.",
+        meaning=(
+            "With spec.serviceAccount.managementPolicy Annotate the manager waits for ServiceAccounts, a Helm chart's "
+            "for example, and never makes them. The role trusts them already, so that they can be used from the moment "
+            "they appear."
+        ),
+        steps=(
+            "Make the ServiceAccount (install the chart): it is annotated by itself.",
+            "Or set spec.serviceAccount.managementPolicy: Create.",
+            "Check spec.serviceAccount.name and spec.serviceAccount.namespaces.",
+        ),
+        what="No ServiceAccount {missing}, and managementPolicy is Annotate.",
+        left="{bound:ServiceAccount} bound; the role trusts the missing ones already.",
+        next="Make the ServiceAccount, and it follows by itself; or set serviceAccount.managementPolicy: Create.",
+    ),
+    Reason(
         code="IRSAFailedApplyingResources",
         kinds=("Ready", "ServiceAccountsReady", "event"),
         summary="A ServiceAccount couldn't be made or annotated.",

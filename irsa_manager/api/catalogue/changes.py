@@ -37,8 +37,24 @@ REASONS: Final = (
         kinds=("event",),
         severity="normal",
         summary="The role was left in IAM, and isn't managed any more.",
-        meaning="The object was deleted with cleanup: false: role, policies, trust and annotations stay as they are.",
-        what="Role {role} stays in {account} with its trust and policies: cleanup is false.",
+        meaning=(
+            "The object was deleted with cleanup: false, or given up with `irsa-manager release`: role, policies, "
+            "trust and annotations stay as they are. An adopted role gets back what it had before it was adopted; it "
+            "is never deleted, whatever cleanup says."
+        ),
+        what="Role {role} stays in {account} and isn't managed any more.",
+    ),
+    Reason(
+        code="RoleAdopted",
+        kinds=("event",),
+        severity="normal",
+        summary="A role that existed was taken over.",
+        meaning=(
+            "spec.iamRole.managementPolicy is Adopt, and the role was somebody else's: its trust policy and policies "
+            "are now those of the object. What it had is kept in status.adoption, and given back when the object is "
+            "deleted or released; the role itself is never deleted."
+        ),
+        what="Role {role} in {account} was adopted; what it had is kept in status.adoption.",
     ),
     Reason(
         code="TrustUpdated",
@@ -115,8 +131,9 @@ REASONS: Final = (
         kinds=("event",),
         summary="A role that this manager made has no object any more.",
         meaning=(
-            "The role carries this cluster's mark and no IRSA names it: its object was deleted with cleanup: false, "
-            "lost its finalizer by hand, or isn't back after a restore. It is reported once and left as it is."
+            "The role carries this cluster's mark and no IRSA names it: its object lost its finalizer by hand, was "
+            "deleted while the manager was away for good, or isn't back after a restore. It is reported once, counted "
+            "by the metric irsa_manager_orphaned_roles, and left as it is: a mark alone never leads to a deletion."
         ),
         steps=(
             "To keep it: create the IRSA again under the same namespace and name; it takes the role up by the mark.",

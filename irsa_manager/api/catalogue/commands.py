@@ -28,6 +28,22 @@ REASONS: Final = (
         next="{hint}",
     ),
     Reason(
+        code="ConfirmationRequired",
+        kinds=("command",),
+        summary="The command changes something, and nobody can be asked whether it may.",
+        meaning=(
+            "A command that writes shows first what it would do and asks. Here there is no terminal to ask at, or the "
+            "answer was no."
+        ),
+        steps=(
+            "Read what it would do, which it has printed.",
+            "Run it again at a terminal, or with --yes.",
+        ),
+        what="{what} isn't done without a confirmation.",
+        left="Nothing was changed.",
+        next="Run it again with --yes.",
+    ),
+    Reason(
         code="SandboxNotRunning",
         kinds=("command",),
         summary="There is no sandbox running in that directory.",

@@ -55,16 +55,23 @@ REASONS: Final = (
         meaning=(
             "Role names are unique in an account, whatever their path and case. The role doesn't carry the mark that "
             "this manager puts on the roles it makes, so it belongs to somebody else: to a person, Terraform, another "
-            "cluster. It is neither changed nor bound, since that would take it away from its owner."
+            "cluster. It is neither changed nor bound, since that would take it away from its owner. Roles of the Go "
+            "program before us carry no mark either; in the operator's namespace they are "
+            "taken over by themselves, elsewhere an administrator says so once."
         ),
         steps=(
             "Choose another spec.iamRole.name.",
+            "Or set spec.iamRole.managementPolicy: Adopt takes the role over (its trust policy and policies are "
+            "replaced, and given back at the end), Reference uses it as it is and never writes it. Outside the "
+            "operator's namespace both need a rule of the IRSASetup's tenancy.",
+            "If the Go program made it: an administrator runs `irsa-manager adopt --all-mine`, which lists first.",
             "Or delete the role, if you know that nothing uses it: `aws iam get-role --role-name ROLE` shows when it "
             "was made and last used. The object then goes on by itself.",
         ),
         what="Role {role} exists in {account} and wasn't made by this object ({evidence}).",
         left="It was left untouched and no ServiceAccount annotated.",
-        next="Choose another iamRole.name, or delete that role if nothing uses it.",
+        next="Choose another iamRole.name, or set iamRole.managementPolicy: Adopt (take it over) or Reference (use it "
+        "as it is).",
     ),
     Reason(
         code="Conflict",
@@ -98,11 +105,69 @@ REASONS: Final = (
         steps=(
             "Grant the manager iam:GetRole (better still iam:GetAccountAuthorizationDetails).",
             "Or restore Secret irsa-manager-mark in the operator's namespace from your backup.",
-            "Or choose another spec.iamRole.name.",
+            "If the key is lost: an administrator runs `irsa-manager adopt --all-mine`, which lists the roles first "
+            "and signs them anew.",
+            "Or set spec.iamRole.managementPolicy: Adopt, or choose another spec.iamRole.name.",
         ),
         what="Role {role} exists in {account}; whether we made it can't be seen: {cause}.",
         left="It was left untouched and no ServiceAccount annotated.",
-        next="Grant iam:GetRole or restore Secret irsa-manager-mark; or choose another iamRole.name.",
+        next="Grant iam:GetRole or restore Secret irsa-manager-mark; or set iamRole.managementPolicy: Adopt.",
+    ),
+    Reason(
+        code="RoleNotFound",
+        kinds=("Ready", "RoleReady", "Stalled", "event"),
+        stalled=True,
+        summary="The role that the object refers to doesn't exist.",
+        meaning=(
+            "With spec.iamRole.managementPolicy Reference the role is used as it is and never made. There is no role "
+            "of that name in the account that the manager's credentials are of. ServiceAccounts stay as they were."
+        ),
+        steps=(
+            "Check the spelling of spec.iamRole.name, and the account: `aws sts get-caller-identity`.",
+            "Make the role; the object goes on by itself.",
+            "Or have it made: managementPolicy Create, with the policies it should have.",
+        ),
+        what="Role {role} doesn't exist in {account}, and managementPolicy is Reference.",
+        left="Nothing was made and no ServiceAccount annotated.",
+        next="Make the role, mend iamRole.name, or set iamRole.managementPolicy: Create.",
+    ),
+    Reason(
+        code="TrustRefuses",
+        kinds=("Ready", "RoleReady", "Stalled", "event"),
+        stalled=True,
+        summary="The trust policy of a referenced role doesn't let a ServiceAccount in.",
+        meaning=(
+            "With spec.iamRole.managementPolicy Reference the trust policy is its owner's, and is only read. It was "
+            "held against the token that pods of the ServiceAccount get: STS would answer AccessDenied. Conditions "
+            "that depend on the request, such as aws:SourceIp, can't be judged and aren't the cause."
+        ),
+        steps=(
+            "Ask who owns the role to add the statement that the message shows, or the subject to one that is there.",
+            "Issuer, audience and subject must agree to the letter; case counts.",
+        ),
+        what="Referenced role {role} doesn't trust {subject} of this cluster's issuer: {why}.",
+        left="The role is never written; the ServiceAccounts are annotated.",
+        next="{add}",
+    ),
+    Reason(
+        code="TenancyDenied",
+        kinds=("Ready", "Stalled", "event"),
+        stalled=True,
+        summary="What the object asks for isn't open to its namespace.",
+        meaning=(
+            "Who may write IRSAs gets access to AWS, so outside the operator's namespace nothing is allowed until "
+            "spec.tenancy of the IRSASetup opens it. The first rule that selects the namespace holds, else "
+            "spec.tenancy.default. Bindings that exist are kept, so that a changed rule stops no pod; nothing new is "
+            "made. ServiceAccounts in kube-* and in the operator's namespace can be bound from there only."
+        ),
+        steps=(
+            "Change the object so that it keeps what the message says is allowed.",
+            "Or ask who owns the IRSASetup to allow it; the message shows the line.",
+            "For an adoption: have the role's owner set the tag that the message shows.",
+        ),
+        what="{rule} doesn't allow {what} (allowed: {allowed}).",
+        left="Existing bindings were kept, nothing new was made.",
+        next="{opens}",
     ),
     Reason(
         code="PolicyNotFound",

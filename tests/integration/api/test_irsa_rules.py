@@ -360,11 +360,15 @@ def test_an_object_needs_a_spec(api: httpx2.Client, crds: None) -> None:
 
 def test_defaults_are_written_only_where_they_are_promised(attempt: Attempt) -> None:
     stored = attempt("IRSA", put_at(IRSA, "trust", {"audiences": ["sts.amazonaws.com"]})).json()["spec"]
-    assert stored == {**IRSA, "suspend": False, "trust": {"audiences": ["sts.amazonaws.com"], "subjectMatch": "Exact"}}
+    assert stored == {
+        **IRSA,
+        "suspend": False,
+        "serviceAccount": {**IRSA["serviceAccount"], "managementPolicy": "Create"},
+        "iamRole": {**IRSA["iamRole"], "managementPolicy": "Create"},
+        "trust": {"audiences": ["sts.amazonaws.com"], "subjectMatch": "Exact"},
+    }
 
 
 def test_fields_of_later_issues_are_not_kept(attempt: Attempt) -> None:
-    later = {**IRSA, "restartOnChange": True, "iamRole": {"name": "r", "managementPolicy": "Adopt"}}
-    stored = attempt("IRSA", later).json()["spec"]
-    assert "restartOnChange" not in stored
-    assert stored["iamRole"] == {"name": "r"}
+    later = {**IRSA, "restartOnChange": True, "delivery": "PodIdentity", "wellKnownPolicies": [{"name": "ebs-csi"}]}
+    assert not attempt("IRSA", later).json()["spec"].keys() & {"restartOnChange", "delivery", "wellKnownPolicies"}

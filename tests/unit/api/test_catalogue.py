@@ -14,8 +14,9 @@ from irsa_manager.api.reason import MAX_MESSAGE, Reason, counted, listed
 
 ALL = list(reasons.REASONS.values())
 CODES = list(reasons.REASONS)
-COMMANDS = {"sandbox", "demo", "controller", "help", "crds", "version"}
-LATER = ("managementPolicy", "tenancy", "adopt", "preflight", "restartOnChange", "rotat", "wellKnown", "accountID:")
+COMMANDS = {"sandbox", "demo", "controller", "help", "crds", "policies", "version"}
+COMMANDS |= {"adopt", "release", "plan", "status"}
+LATER = ("preflight", "restartOnChange", "rotat", "wellKnown", "accountID:")
 
 
 def text_of(reason: Reason) -> str:
@@ -90,8 +91,8 @@ def test_message_has_its_three_parts_in_order() -> None:
     message = reasons.message("RoleExists", role="reports", account="111122223333", evidence="created 2026-01-02")
     assert message == (
         "Role reports exists in 111122223333 and wasn't made by this object (created 2026-01-02). It was left "
-        "untouched and no ServiceAccount annotated. Choose another iamRole.name, or delete that role if nothing uses "
-        "it."
+        "untouched and no ServiceAccount annotated. Choose another iamRole.name, or set iamRole.managementPolicy: "
+        "Adopt (take it over) or Reference (use it as it is)."
     )
 
 
@@ -115,6 +116,7 @@ def test_message_lists_a_few() -> None:
 def test_note_stands_after_what_happened() -> None:
     message = reasons.message("RoleDeleted", role="r", account="1", note="Its path was /a/.")
     assert message == "Role r was deleted from 1. Its path was /a/."
+    assert reasons.message("RoleReleased", role="r", account="1", note="It got back what it had.").endswith(" it had.")
 
 
 def test_values_are_not_templates() -> None:

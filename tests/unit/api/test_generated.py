@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from irsa_manager.api import crd, reasons
+from irsa_manager.api import crd, reasons, tenancy_policy
 from tools import generate
 
 
@@ -37,6 +37,8 @@ def test_yaml_says_what_the_definition_says() -> None:
     files = generate.files()
     assert yaml.safe_load(files["charts/irsa-manager/crds/irsa-crd.yaml"]) == crd.irsa_definition()
     assert yaml.safe_load(files["charts/irsa-manager/crds/irsasetup-crd.yaml"]) == crd.irsasetup_definition()
+    policies = yaml.safe_load_all(files["charts/irsa-manager/policies/tenancy.yaml"])
+    assert list(policies) == tenancy_policy.documents()
 
 
 def test_page_explains_every_reason() -> None:
