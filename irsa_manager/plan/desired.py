@@ -11,6 +11,7 @@ from irsa_manager.api import names
 from irsa_manager.api.irsa import IRSASpec, ProviderSpec, ServiceAccountSpec
 from irsa_manager.plan import mark
 from irsa_manager.plan.facts import Situation
+from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.namespaces import Reach, is_glob, resolve
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.trust import arn
@@ -67,24 +68,49 @@ class Desired(Struct, frozen=True):
     reach: Reach
 
 
-def desire(spec: IRSASpec, owner: str, situation: Situation, current: ObservedRole | None = None) -> Desired:
+def desire(
+    spec: IRSASpec,
+    owner: str,
+    situation: Situation,
+    *,
+    current: ObservedRole | None = None,
+    kind: Whose = Whose.MINE,
+    audiences: tuple[str, ...] = (),
+    boundary: str = "",
+) -> Desired:
     """What an object of namespace/name `owner` asks for.
 
-    current: the role that exists: its path and spelling stay (IAM can't change them).
+    current: the role that exists: its path and spelling stay (IAM can't change them). kind: MINE or ADOPTED, which mark
+    it bears. audiences: found in use where a role is taken over; they stay accepted. boundary: ARN that a tenancy rule
+    demands.
     """
     facts = situation.facts
     reach = resolve(spec.service_account, situation.namespaces, facts.operator_namespace)
-    role = _role(spec, owner, situation, reach, current)
+    role = _role(spec, owner, situation, reach, current, kind)
+    if boundary:
+        managed = tuple(dict.fromkeys((*role.managed, "permissionsBoundary")))
+        role = replace(role, boundary=boundary, managed=managed)
+    if audiences and not spec.trust.audiences:
+        role = _accepting(role, spec, situation, reach, tuple(sorted({*role.audiences, *audiences})))
     return Desired(role=role, service_accounts=_service_accounts(spec, role.arn, reach), reach=reach)
 
 
-def _role(spec: IRSASpec, owner: str, situation: Situation, reach: Reach, current: ObservedRole | None) -> DesiredRole:
+def _accepting(
+    role: DesiredRole, spec: IRSASpec, situation: Situation, reach: Reach, audiences: tuple[str, ...]
+) -> DesiredRole:
+    trusts = [_own_trust(spec, situation, reach, audiences), *_other_trusts(spec, situation, audiences)]
+    return replace(role, audiences=audiences, trust=build(role.mark, trusts, spec.trust.conditions))
+
+
+def _role(
+    spec: IRSASpec, owner: str, situation: Situation, reach: Reach, current: ObservedRole | None, kind: Whose
+) -> DesiredRole:
     facts, wanted = situation.facts, spec.iam_role
     path = wanted.path if wanted.path is not UNSET else facts.role_defaults.path
     name, role_arn = wanted.name, arn.role_arn(facts.partition, facts.account, path, wanted.name)
     if current is not None:
         name, path, role_arn = current.name, current.path, current.arn
-    sid = mark.make(situation.keys, facts.account, wanted.name, owner)
+    sid = mark.make(situation.keys, facts.account, wanted.name, owner, kind)
     audiences = _audiences(spec, facts.client_ids)
     subjects = tuple(subject(ns, name) for ns in reach.living for name in spec.service_account.names)
     trusts = [_own_trust(spec, situation, reach, audiences), *_other_trusts(spec, situation, audiences)]
@@ -206,6 +232,8 @@ def disarmed(role: ObservedRole, owner: str, situation: Situation) -> dict[str, 
 
 def _service_accounts(spec: IRSASpec, role: str, reach: Reach) -> tuple[DesiredServiceAccount, ...]:
     account = spec.service_account
+    if account.management_policy == "None":
+        return ()
     annotations = {names.ANNOTATION_ROLE_ARN: role}
     if account.token.audience is not UNSET:
         annotations[names.ANNOTATION_AUDIENCE] = account.token.audience

@@ -26,14 +26,21 @@ def bind(
     observed: Mapping[Key, ObservedServiceAccount],
     before: Mapping[Key, BoundServiceAccount],
     held: Collection[Key],
+    *,
+    making: bool = True,
 ) -> list[KubeAction]:
-    """Create or annotate what is desired. before: the status' list. held: keys that other objects hold."""
+    """Create or annotate what is desired.
+
+    before: the status' list. held: keys that other objects hold. making: whether one that isn't there is created.
+    """
     actions: list[KubeAction] = []
     for wanted in desired:
         if wanted.key in held:
             continue
         there = observed.get(wanted.key)
         if there is None:
+            if not making:
+                continue
             actions.append(
                 CreateServiceAccount(
                     namespace=wanted.namespace,

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from irsa_manager.api import names
+from irsa_manager.api.irsa import Adoption, RoleStatus
 from irsa_manager.plan.actions import (
     AttachPolicy,
     AwsAction,
@@ -25,7 +27,7 @@ from irsa_manager.plan.actions import (
 from irsa_manager.plan.desired import DEFAULT_SESSION_SECONDS, DesiredRole
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.trust.arn import account_of, policy_name
-from irsa_manager.trust.document import deny_all, federated, same, short_subject, subjects, without
+from irsa_manager.trust.document import deny_all, federated, same, sha256, short_subject, subjects, without
 
 UNREAD = "written again, since it can't be read"
 
@@ -64,36 +66,43 @@ def update(
     inline_before: tuple[str, ...] = (),
     quota: int = 10,
     tagging: bool = True,
+    had: Adoption | None = None,
+    trust_written: str = "",
     rewrite: bool = False,
     attached_before: tuple[str, ...] = (),
 ) -> list[AwsAction]:
     """What makes an existing role of ours right.
 
-    managed_before: attributes that the spec had set (status.role.managed); those it no longer sets are taken back.
-    inline_before: inline policies that we had put. quota: managed policies that a role may have. rewrite: write what
-    can't be read, since the object changed or it is time; else what isn't known is left alone. attached_before: the
-    policies of the status, for where what is attached can't be read.
+    managed_before: attributes that the spec had set (status.role.managed); those it no longer sets are taken back, to
+    what an adopted role `had`. inline_before: inline policies that we had put. quota: managed policies that a role may
+    have. trust_written: where the trust can't be read, the hash of what was last written; attached_before: likewise the
+    policies of the status. rewrite: write what can't be read, since the object changed or it is time; else what isn't
+    known is left alone.
     """
     before = set(managed_before) - set(desired.managed)
-    boundary = _boundary(desired, observed, "permissionsBoundary" in before)
+    boundary = _boundary(desired, observed, "permissionsBoundary" in before, had, rewrite)
     widening = [action for action in boundary if isinstance(action, RemoveBoundary)]
     return [
         *(action for action in boundary if action not in widening),
-        *_trust(desired, observed),
+        *_trust(desired, observed, trust_written, rewrite),
         *_policies(desired, observed, quota, attached_before if rewrite else None),
         *_inline(desired, observed, inline_before, rewrite),
-        *_attributes(desired, observed, before),
-        *(_tags(desired, observed, before) if tagging else ()),
+        *_attributes(desired, observed, before, had, rewrite),
+        *(_tags(desired, observed, before, had, rewrite) if tagging else ()),
         *widening,
     ]
 
 
-def _boundary(desired: DesiredRole, observed: ObservedRole, taken_out: bool) -> list[AwsAction]:
+def _boundary(
+    desired: DesiredRole, observed: ObservedRole, taken_out: bool, had: Adoption | None, rewrite: bool
+) -> list[AwsAction]:
     if observed.boundary is None:
+        if desired.boundary and rewrite:
+            return [SetBoundary(role=desired.name, reason=UNREAD, boundary=desired.boundary)]
         return []
     wanted = desired.boundary
     if wanted is None and taken_out:
-        wanted = desired.fresh_boundary
+        wanted = had.permissions_boundary if had is not None else desired.fresh_boundary
     if wanted is None or wanted == observed.boundary:
         return []
     if not wanted:
@@ -102,8 +111,13 @@ def _boundary(desired: DesiredRole, observed: ObservedRole, taken_out: bool) -> 
     return [SetBoundary(role=desired.name, reason=f"permissions boundary was {was}", boundary=wanted)]
 
 
-def _trust(desired: DesiredRole, observed: ObservedRole) -> list[AwsAction]:
-    if observed.trust is None or same(desired.trust, observed.trust):
+def _trust(desired: DesiredRole, observed: ObservedRole, written: str, rewrite: bool) -> list[AwsAction]:
+    if observed.trust is None:
+        if written == sha256(desired.trust) and not rewrite:
+            return []
+        why = UNREAD if written == sha256(desired.trust) else "the object changed"
+        return [UpdateTrust(role=desired.name, reason=why, trust=desired.trust)]
+    if same(desired.trust, observed.trust):
         return []
     why = trust_difference(desired.trust, observed.trust)
     leaving = subjects(observed.trust) - subjects(desired.trust)
@@ -197,14 +211,18 @@ def foreign_inline(desired: DesiredRole, observed: ObservedRole, inline_before: 
     return tuple(sorted(name for name in observed.inline or {} if name.lower() not in ours))
 
 
-def _attributes(desired: DesiredRole, observed: ObservedRole, taken_out: set[str]) -> list[AwsAction]:
-    description = desired.description if "description" in {*desired.managed, *taken_out} else None
+def _attributes(
+    desired: DesiredRole, observed: ObservedRole, taken_out: set[str], had: Adoption | None, rewrite: bool
+) -> list[AwsAction]:
+    description = desired.description if "description" in desired.managed else None
+    if "description" in taken_out:
+        description = had.description if had is not None else desired.description
     seconds = desired.max_session_seconds
     if seconds is None and "maxSessionDurationSeconds" in taken_out:
-        seconds = DEFAULT_SESSION_SECONDS
-    if description == observed.description or observed.description is None:
+        seconds = had.max_session_duration_seconds if had is not None else DEFAULT_SESSION_SECONDS
+    if description == observed.description or (observed.description is None and not rewrite):
         description = None
-    if seconds == observed.max_session_seconds or observed.max_session_seconds is None:
+    if seconds == observed.max_session_seconds or (observed.max_session_seconds is None and not rewrite):
         seconds = None
     if description is None and seconds is None:
         return []
@@ -219,21 +237,25 @@ def _attributes(desired: DesiredRole, observed: ObservedRole, taken_out: set[str
     ]
 
 
-def _tags(desired: DesiredRole, observed: ObservedRole, taken_out: set[str]) -> list[AwsAction]:
+def _tags(
+    desired: DesiredRole, observed: ObservedRole, taken_out: set[str], had: Adoption | None, rewrite: bool
+) -> list[AwsAction]:
     if observed.tags is None:
-        return []
-    wanted = {**desired.tags, **desired.own_tags}
+        groups = [group for group in (desired.own_tags, desired.tags) if group]
+        return [TagRole(role=desired.name, reason=UNREAD, tags=group) for group in groups] if rewrite else []
+    gone = [key.removeprefix("tags/") for key in taken_out if key.startswith("tags/")]
+    restored = {k: v for k, v in (had.tags if had is not None else {}).items() if k in gone}
+    wanted = {**restored, **desired.tags, **desired.own_tags}
     # To IAM a role's tag keys are one key whatever their case.
     found = {key.lower(): (key, value) for key, value in observed.tags.items()}
     actions: list[AwsAction] = []
     # Ours apart from the spec's: a policy may allow the one and not the other (condition aws:TagKeys).
-    for group in (desired.own_tags, desired.tags):
+    for group in (desired.own_tags, {**restored, **desired.tags}):
         differing = {k: v for k, v in group.items() if found.get(k.lower(), ("", None))[1] != v}
         if differing:
             reason = "tags differed: " + ", ".join(sorted(differing))
             actions.append(TagRole(role=desired.name, reason=reason, tags=differing))
     kept = {key.lower() for key in wanted}
-    gone = [key.removeprefix("tags/") for key in taken_out if key.startswith("tags/")]
     keys = tuple(sorted(found[k.lower()][0] for k in gone if k.lower() in found and k.lower() not in kept))
     if keys:
         actions.append(UntagRole(role=desired.name, reason="taken out of the spec", keys=keys))
@@ -255,3 +277,53 @@ def remove(observed: ObservedRole, reason: str) -> list[AwsAction]:
     ]
     actions += [DeleteInlinePolicy(role=name, reason=reason, name=n) for n in sorted(observed.inline or {})]
     return [*actions, DeleteRole(role=name, reason=reason)]
+
+
+def give_back(observed: ObservedRole, had: Adoption, ours: RoleStatus, reason: str) -> list[AwsAction]:
+    """An adopted role as it was before: its trust first, which lets our subjects in no more.
+
+    ours: what the status says that we had set; what others added meanwhile stays.
+    """
+    role = observed.name
+    actions: list[AwsAction] = []
+    if had.trust_policy and (observed.trust is None or not same(had.trust_policy, observed.trust)):
+        actions.append(UpdateTrust(role=role, reason=reason, trust=had.trust_policy))
+    attached = set(observed.attached or ())
+    actions += [
+        AttachPolicy(role=role, reason=reason, policy_arn=p) for p in had.attached_policies if p not in attached
+    ]
+    mine = set(ours.attached_policies) - set(had.attached_policies)
+    actions += [DetachPolicy(role=role, reason=reason, policy_arn=p) for p in sorted(mine & attached)]
+    found = observed.inline or {}
+    for name in ours.inline_policies:
+        if name in had.inline_policies:
+            if not same(found.get(name), had.inline_policies[name]):
+                document = had.inline_policies[name]
+                actions.append(PutInlinePolicy(role=role, reason=reason, name=name, document=document))
+        elif name in found:
+            actions.append(DeleteInlinePolicy(role=role, reason=reason, name=name))
+    actions += _attributes_back(observed, had, ours, reason)
+    return actions
+
+
+def _attributes_back(observed: ObservedRole, had: Adoption, ours: RoleStatus, reason: str) -> list[AwsAction]:
+    role, managed = observed.name, set(ours.managed)
+    actions: list[AwsAction] = []
+    if "permissionsBoundary" in managed and observed.boundary != had.permissions_boundary:
+        if had.permissions_boundary:
+            actions.append(SetBoundary(role=role, reason=reason, boundary=had.permissions_boundary))
+        else:
+            actions.append(RemoveBoundary(role=role, reason=reason))
+    description = had.description if "description" in managed else None
+    seconds = had.max_session_duration_seconds if "maxSessionDurationSeconds" in managed else None
+    if description is not None or seconds is not None:
+        actions.append(UpdateRole(role=role, reason=reason, description=description, max_session_seconds=seconds))
+    set_by_us = {key.removeprefix("tags/") for key in managed if key.startswith("tags/")}
+    own = {k for k in observed.tags or {} if k.startswith(names.OWN_PREFIX) and k not in had.tags}
+    back = {k: v for k, v in had.tags.items() if k in set_by_us and (observed.tags or {}).get(k) != v}
+    if back:
+        actions.append(TagRole(role=role, reason=reason, tags=back))
+    gone = tuple(sorted(own | {k for k in set_by_us if k in (observed.tags or {}) and k not in had.tags}))
+    if gone:
+        actions.append(UntagRole(role=role, reason=reason, keys=gone))
+    return actions

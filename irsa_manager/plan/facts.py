@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping
 
 from msgspec import Struct, field
 
-from irsa_manager.api.irsasetup import RoleDefaults
+from irsa_manager.api.irsasetup import RoleDefaults, Tenancy
 from irsa_manager.plan.mark import MarkKeys
 from irsa_manager.plan.observed import ObservedRole, ObservedServiceAccount
 
@@ -16,7 +16,9 @@ class ClusterFacts(Struct, frozen=True):
 
     issuer: URL without trailing slash of IAM's own. host: its host path. client_ids: of the provider, None where they
     may not be read. cluster: name for people. issuer_source: where the issuer is from, for messages.
-    policy_quota: managed policies that a role may have (IAM quota; 10 unless read).
+    policy_quota: managed policies that a role may have (IAM quota; 10 unless read). tenancy: what IRSAs outside the
+    operator's namespace may ask for; setup: namespace/name of the IRSASetup that says so. cluster_uid: uid of namespace
+    kube-system, by which a role's owner consents to an adoption.
     """
 
     partition: str
@@ -29,6 +31,9 @@ class ClusterFacts(Struct, frozen=True):
     issuer_source: str = ""
     role_defaults: RoleDefaults = RoleDefaults()
     policy_quota: int = 10
+    tenancy: Tenancy = field(default_factory=Tenancy)
+    setup: str = ""
+    cluster_uid: str = ""
 
 
 class NamespaceFact(Struct, frozen=True):

@@ -3,7 +3,7 @@
 A mark is two HMAC-SHA-256 (RFC 2104) values, cut to 128 bits (RFC 2104 section 5 allows half), in letters and digits
 because a Sid allows no others (IAM JSON policy elements: Sid):
   cluster  over account and role name           this cluster made the role: finds orphans
-  owner    over account, role name, namespace/name of the IRSA    whose it is
+  owner    over account, role name, namespace/name of the IRSA    whose it is, made by it or adopted by it
 Nobody without the key can make one; a mark copied to another role, account or object doesn't verify. A record is the
 same for a status: it makes the role's unique id there evidence, though anybody may be able to write status.
 
@@ -42,9 +42,15 @@ class MarkKeys(Struct, frozen=True):
 class Whose(Enum):
     """What a mark says about a role."""
 
-    MINE = "this object's"
+    MINE = "this object's, which made it"
+    ADOPTED = "this object's, which took it over"
     CLUSTER = "another object's of this cluster"
     UNMARKED = "no valid mark"
+
+    @property
+    def mine(self) -> bool:
+        """Whether this object may write the role."""
+        return self in {Whose.MINE, Whose.ADOPTED}
 
 
 def _digest(key: bytes, *parts: str) -> str:
@@ -62,38 +68,45 @@ def _cluster_half(key: bytes, account: str, role: str) -> str:
     return _digest(key, "cluster", account, role.lower())
 
 
-def _owner_half(key: bytes, account: str, role: str, owner: str) -> str:
-    return _digest(key, "owner", account, role.lower(), owner)
+def _owner_half(key: bytes, account: str, role: str, owner: str, kind: Whose) -> str:
+    # An adopted role must never be deleted, also where the status that says so is lost: the mark tells.
+    return _digest(key, "owner" if kind is Whose.MINE else "adopter", account, role.lower(), owner)
 
 
-def make(keys: MarkKeys, account: str, role: str, owner: str) -> str:
-    """The mark of a role. account: 12 digits; owner: namespace/name of the IRSA. Fit for a Sid and for a tag."""
-    return _PREFIX + _cluster_half(keys.current, account, role) + _owner_half(keys.current, account, role, owner)
+def make(keys: MarkKeys, account: str, role: str, owner: str, kind: Whose = Whose.MINE) -> str:
+    """The mark of a role. account: 12 digits; owner: namespace/name of the IRSA; kind: MINE or ADOPTED.
+
+    Fit for a Sid and for a tag.
+    """
+    cluster = _cluster_half(keys.current, account, role)
+    return _PREFIX + cluster + _owner_half(keys.current, account, role, owner, kind)
+
+
+def looks_like_one(text: str) -> bool:
+    """Whether it has a mark's form, made with whatever key."""
+    return len(text) == len(_PREFIX) + 2 * _WIDTH and text.startswith(_PREFIX) and text.isascii() and text.isalnum()
 
 
 def judge(keys: MarkKeys, account: str, role: str, owner: str, mark: str) -> Whose:
     """Whose the role is that bears this mark."""
-    if len(mark) != len(_PREFIX) + 2 * _WIDTH or not mark.startswith(_PREFIX) or not mark.isascii():
+    if not looks_like_one(mark):
         return Whose.UNMARKED
     cluster, of_owner = mark[len(_PREFIX) : -_WIDTH], mark[-_WIDTH:]
     verdict = Whose.UNMARKED
     for key in keys.all:
         if hmac.compare_digest(cluster, _cluster_half(key, account, role)):
-            if hmac.compare_digest(of_owner, _owner_half(key, account, role, owner)):
-                return Whose.MINE
+            for kind in (Whose.MINE, Whose.ADOPTED):
+                if hmac.compare_digest(of_owner, _owner_half(key, account, role, owner, kind)):
+                    return kind
             verdict = Whose.CLUSTER
     return verdict
 
 
-def current(keys: MarkKeys, account: str, role: str, owner: str, mark: str) -> bool:
-    """Whether the mark was made with the current key."""
-    return hmac.compare_digest(mark.encode(), make(keys, account, role, owner).encode())
-
-
 class RecordedRole(Struct, frozen=True):
-    """What a record vouches for: the role's unique id, and which of its attributes were set from the spec.
+    """What a record vouches for.
 
-    extra: canonical text of what else the status must not lie about.
+    role_id: the role's unique id, "" where it may not be read. managed: the attributes that were set from the spec.
+    extra: canonical text of what else the status must not lie about: an adoption, bindings kept at a takeover.
     """
 
     account: str
@@ -117,3 +130,14 @@ def sign_record(keys: MarkKeys, recorded: RecordedRole) -> str:
 def record_valid(keys: MarkKeys, mac: str, recorded: RecordedRole) -> bool:
     """Whether that signature is ours."""
     return bool(mac) and mac.isascii() and any(hmac.compare_digest(mac, recorded.digest(key)) for key in keys.all)
+
+
+def sign_intent(keys: MarkKeys, account: str, role: str, owner: str, time: str) -> str:
+    """Signature of the intent to create a role, with its time."""
+    return _digest(keys.current, "intent", account, role.lower(), owner, time)
+
+
+def intent_valid(keys: MarkKeys, mac: str, account: str, role: str, owner: str, time: str) -> bool:
+    """Whether that intent is ours."""
+    digests = (_digest(key, "intent", account, role.lower(), owner, time) for key in keys.all)
+    return bool(mac) and mac.isascii() and any(hmac.compare_digest(mac, digest) for digest in digests)

@@ -1,80 +1,163 @@
-"""From an object and what was looked at to a plan. Pure: the one path that every command and the controller walk.
+"""From a living object and what was looked at to a plan. Pure: the one path that every command and the controller walk.
 
 Order of a plan: role (narrowing first), ServiceAccounts bound, ServiceAccounts released after their subjects have
-left the trust, old roles of a rename last. Of a deletion: every role lets nobody in, ServiceAccounts go, roles go.
+left the trust, old roles of a rename last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from msgspec import UNSET, Struct, field
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from irsa_manager.api import names
-from irsa_manager.api.irsa import IRSA, BoundServiceAccount, IRSASpec, IRSAStatus
-from irsa_manager.api.reasons import listed, visible
-from irsa_manager.plan import diff_accounts, diff_role
-from irsa_manager.plan.actions import AwsAction, KubeAction, Plan
-from irsa_manager.plan.desired import Desired, desire, disarmed, other_namespaces
-from irsa_manager.plan.facts import ClusterFacts, Situation
+from irsa_manager.api.irsa import IRSA, Adoption, BoundServiceAccount, IRSASpec, IRSAStatus
+from irsa_manager.api.reasons import listed
+from irsa_manager.plan import diff_accounts, diff_role, problems
+from irsa_manager.plan.actions import AwsAction, KubeAction, Plan, UpdateTrust
+from irsa_manager.plan.decision import Decision, Problem
+from irsa_manager.plan.desired import Desired, desire, disarmed
+from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import Whose
+from irsa_manager.plan.namespaces import is_glob, resolve
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import trusted_status, whose
+from irsa_manager.plan.own_roles import given_back, marked_roles, released
+from irsa_manager.plan.ownership import foreign_key, trusted_status, upstreams, whose
+from irsa_manager.plan.tenancy import Denied, Permit, judge
 from irsa_manager.trust import arn
-from irsa_manager.trust.document import too_deep
-
-
-class Problem(Struct, frozen=True):
-    """Why something isn't as it should be: a reason of the catalogue and what its message needs."""
-
-    code: str
-    facts: dict[str, Any] = field(default_factory=dict)
-
-
-class Decision(Struct, frozen=True):
-    """What to do for an object, and what can't be done.
-
-    desired: None for a deletion. role: the object's own role as observed, None where it is still to be made.
-    role_problem, accounts_problem: what the conditions RoleReady and ServiceAccountsReady must say; with a
-    role_problem nothing is written for the object. role_warning: what RoleReady must say although the plan goes on.
-    old_roles: of a rename, that the plan takes away. bound: the ServiceAccounts that are bound once the plan is
-    carried out. before: the status as far as it can be trusted.
-    """
-
-    plan: Plan
-    desired: Desired | None = None
-    role: ObservedRole | None = None
-    role_problem: Problem | None = None
-    accounts_problem: Problem | None = None
-    role_warning: Problem | None = None
-    old_roles: tuple[ObservedRole, ...] = ()
-    bound: tuple[BoundServiceAccount, ...] = ()
-    foreign_inline: tuple[str, ...] = ()
-    before: IRSAStatus = IRSAStatus()
+from irsa_manager.trust.document import deny_all, sids, subjects, too_deep, without
+from irsa_manager.trust.evaluate import Token, evaluate, suggest
 
 
 def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True, rewrite: bool = False) -> Decision:
     """The plan that makes a living object true. The spec must be complete (see incomplete).
 
-    tagging: whether tags are written. rewrite: write what can't be read, since the object changed or it is time.
+    tagging: whether tags are written. rewrite: write what can't be read, since it is time or the object changed.
     """
     spec = irsa.spec
     assert spec is not UNSET  # noqa: S101  (incomplete() was asked first)
-    owner, facts = irsa.key, situation.facts
+    facts = situation.facts
     observed = situation.roles.get(spec.iam_role.name.lower())
-    verdict = Whose.MINE if observed is None else whose(observed, owner, facts.account, situation.keys, irsa.status)
-    desired = desire(spec, owner, situation, observed if verdict is Whose.MINE else None)
+    verdict = _verdict(irsa, observed, situation)
+    status = trusted_status(irsa.status, irsa.key, facts.account, situation.keys)
+    permit = _permit(irsa, status, observed, situation, mine=verdict.mine)
+    if isinstance(permit, Denied):
+        return Decision(
+            plan=Plan(_withdrawn(observed, situation) if observed is not None and verdict.mine else ()),
+            role=observed if verdict.mine else None,
+            ready_problem=problems.denied(permit),
+            bound=irsa.status.service_accounts,
+        )
+    policy = spec.iam_role.management_policy
+    if policy == "Reference":
+        return _referenced(irsa, spec, observed, situation)
+    adopting = policy == "Adopt" and observed is not None and verdict is Whose.UNMARKED
+    kind = Whose.ADOPTED if adopting or verdict is Whose.ADOPTED else Whose.MINE
+    desired = desire(
+        spec,
+        irsa.key,
+        situation,
+        current=observed if verdict.mine or adopting else None,
+        kind=kind,
+        audiences=_audiences_in_use(irsa, spec, situation),
+        boundary=permit.boundary or "",
+    )
     deep = next((name for name, document in spec.inline_policies.items() if too_deep(document)), "")
     if deep:
-        facts_ = {"document": f"inline policy {deep}", "role": spec.iam_role.name, "error": "it is nested too deeply."}
-        problem = Problem("MalformedDocument", facts_)
-        return Decision(plan=Plan(), desired=desired, role=None, role_problem=problem, bound=_still_bound(irsa))
-    if observed is not None and verdict is not Whose.MINE:
-        problem = _not_mine(observed, verdict, irsa, situation)
-        return Decision(plan=Plan(), desired=desired, role=observed, role_problem=problem, bound=_still_bound(irsa))
-    status = trusted_status(irsa.status, owner, facts.account, situation.keys)
-    before = {(b.namespace, b.name): b for b in status.service_accounts}
+        problem = problems.too_deep(deep, spec.iam_role.name)
+        return Decision(plan=Plan(), desired=desired, role_problem=problem, bound=irsa.status.service_accounts)
+    if observed is not None and not verdict.mine and not adopting:
+        problem = problems.not_mine(observed, verdict, irsa, situation)
+        return Decision(
+            plan=Plan(), desired=desired, role=observed, role_problem=problem, bound=irsa.status.service_accounts
+        )
+    return _own(irsa, status, desired, observed, situation, kind, adopting, tagging=tagging, rewrite=rewrite)
+
+
+def _withdrawn(observed: ObservedRole, situation: Situation) -> tuple[AwsAction, ...]:
+    """What a denied object's role must lose all the same: subjects of namespaces that are gone.
+
+    Whoever makes such a namespace again would have the role.
+    """
+    facts = situation.facts
+    own = arn.provider_arn(facts.partition, facts.account, facts.host)
+    living = {name for name, fact in situation.namespaces.items() if not fact.terminating}
+    gone = {
+        (provider, subject)
+        for provider, subject in subjects(observed.trust)
+        if provider == own
+        and (parts := subject.split(":"))[:2] == ["system", "serviceaccount"]
+        and len(parts) == 4
+        and not is_glob(parts[2])
+        and parts[2] not in living
+    }
+    if not gone:
+        return ()
+    narrowed = without(observed.trust, gone) if observed.trust is not None else None
+    trust = narrowed or deny_all(next(iter(sids(observed.trust)), "none"), own)
+    return (UpdateTrust(role=observed.name, reason="a namespace that it trusted is gone", trust=trust),)
+
+
+def _verdict(irsa: IRSA, observed: ObservedRole | None, situation: Situation) -> Whose:
+    if observed is None:
+        return Whose.MINE
+    facts = situation.facts
+    verdict = whose(observed, irsa.key, facts.account, situation.keys, irsa.status)
+    if verdict is Whose.UNMARKED and not foreign_key(observed) and upstreams(irsa, facts.operator_namespace):
+        return Whose.MINE
+    return verdict
+
+
+def _permit(
+    irsa: IRSA, status: IRSAStatus, observed: ObservedRole | None, situation: Situation, *, mine: bool
+) -> Permit | Denied:
+    facts, spec = situation.facts, irsa.spec
+    assert spec is not UNSET  # noqa: S101  (incomplete() was asked)
+    home = situation.namespaces.get(irsa.metadata.namespace)
+    return judge(
+        irsa,
+        facts.tenancy,
+        home.labels if home else None,
+        reach=resolve(spec.service_account, situation.namespaces, facts.operator_namespace),
+        default_path=facts.role_defaults.path,
+        operator_namespace=facts.operator_namespace,
+        partition=facts.partition,
+        account=facts.account,
+        cluster_uid=facts.cluster_uid,
+        setup=facts.setup,
+        role=observed,
+        role_is_mine=mine and observed is not None,
+        kept=frozenset(status.kept_bindings),
+    )
+
+
+def _audiences_in_use(irsa: IRSA, spec: IRSASpec, situation: Situation) -> tuple[str, ...]:
+    """At a takeover: the audiences of pods that would be cut off, since the trust had asked for none before."""
+    if not upstreams(irsa, situation.facts.operator_namespace):
+        return ()
+    found = {
+        account.annotations[names.ANNOTATION_AUDIENCE]
+        for account in situation.service_accounts.values()
+        if account.name in spec.service_account.names and names.ANNOTATION_AUDIENCE in account.annotations
+    }
+    return tuple(sorted(found))
+
+
+def _own(
+    irsa: IRSA,
+    status: IRSAStatus,
+    desired: Desired,
+    observed: ObservedRole | None,
+    situation: Situation,
+    kind: Whose,
+    adopting: bool,
+    *,
+    tagging: bool,
+    rewrite: bool,
+) -> Decision:
+    """The plan for a role that this object makes, has made, has adopted or adopts now."""
+    adoption = _adoption(status, observed, kind, adopting)
     inline_before = status.role.inline_policies
     actions: list[AwsAction | KubeAction] = []
     if observed is None:
@@ -85,35 +168,107 @@ def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True, rewrite: b
             observed,
             managed_before=status.role.managed,
             inline_before=inline_before,
-            quota=facts.policy_quota,
+            quota=situation.facts.policy_quota,
             tagging=tagging,
-            rewrite=rewrite,
+            had=adoption,
             attached_before=irsa.status.role.attached_policies,
+            trust_written=irsa.status.role.trust_policy_sha256,
+            rewrite=rewrite,
         )
     old = _old_roles(irsa, situation)
+    name = desired.role.name.lower()
+    renamed = [r for r in marked_roles(irsa, situation, (Whose.ADOPTED,)) if r.name.lower() != name]
+    # What it had is in the status under its name only as long as the status names it: it goes back first.
+    actions = [*given_back(irsa, renamed, situation, f"renamed to {desired.role.name}"), *actions]
+    return _with_accounts(irsa, status, desired, situation, actions, old, observed, adoption, inline_before)
+
+
+def _adoption(status: IRSAStatus, observed: ObservedRole | None, kind: Whose, adopting: bool) -> Adoption | None:
+    """What an adopted role had: kept from the moment before the first write to it."""
+    if adopting and observed is not None:
+        return Adoption(
+            trust_policy=observed.trust or {},
+            attached_policies=observed.attached or (),
+            inline_policies=observed.inline or {},
+            permissions_boundary=observed.boundary or "",
+            tags=observed.tags or {},
+            description=observed.description,
+            max_session_duration_seconds=observed.max_session_seconds,
+        )
+    if kind is Whose.ADOPTED and status.adoption is not UNSET:
+        return status.adoption
+    return None
+
+
+def _with_accounts(
+    irsa: IRSA,
+    status: IRSAStatus,
+    desired: Desired,
+    situation: Situation,
+    actions: list[AwsAction | KubeAction],
+    old: tuple[ObservedRole, ...],
+    observed: ObservedRole | None,
+    adoption: Adoption | None,
+    inline_before: tuple[str, ...],
+) -> Decision:
+    assert irsa.spec is not UNSET  # noqa: S101  (incomplete() was asked first)
+    policy = irsa.spec.service_account.management_policy
+    before = {(b.namespace, b.name): b for b in status.service_accounts}
     held = situation.holders
-    actions += diff_accounts.bind(desired.service_accounts, situation.service_accounts, before, held)
-    wanted = {account.key for account in desired.service_accounts}
-    arns = {desired.role.arn, *(role.arn for role in old)}
-    leaving = _released(before, situation, arns) - wanted - held.keys()
+    accounts = situation.service_accounts
+    actions += diff_accounts.bind(desired.service_accounts, accounts, before, held, making=policy == "Create")
     for role in old:
-        actions += diff_role.disarm(role, disarmed(role, owner, situation), "the role was renamed")
-    actions += diff_accounts.release(
-        leaving, situation.service_accounts, before, arns, "no longer among the object's ServiceAccounts"
-    )
+        actions += diff_role.disarm(role, disarmed(role, irsa.key, situation), "the role was renamed")
+    if policy != "None":
+        wanted = {account.key for account in desired.service_accounts}
+        arns = {desired.role.arn, *(role.arn for role in old)}
+        leaving = released(before, situation, arns) - wanted - held.keys()
+        why = "no longer among the object's ServiceAccounts"
+        actions += diff_accounts.release(leaving, accounts, before, arns, why)
     for role in old:
         actions += diff_role.remove(role, f"renamed to {desired.role.name}")
     return Decision(
         plan=Plan(tuple(actions)),
         desired=desired,
         role=observed,
-        accounts_problem=_accounts_problem(irsa, desired, situation),
-        role_warning=_audience_missing(spec, desired, facts) or _role_warning(spec, desired, observed),
-        old_roles=old,
-        bound=_bound(desired, situation),
-        foreign_inline=diff_role.foreign_inline(desired.role, observed, inline_before) if observed else (),
+        accounts_problem=_accounts_problem(irsa, desired, situation, making=policy == "Create"),
+        role_warning=problems.role_warning(irsa.spec, desired, observed, situation.facts),
         before=status,
+        old_roles=old,
+        bound=_bound(desired, situation, making=policy == "Create"),
+        foreign_inline=diff_role.foreign_inline(desired.role, observed, inline_before) if observed else (),
+        adoption=adoption,
+        adopting=adoption is not None and irsa.status.adoption is UNSET,
     )
+
+
+def _referenced(irsa: IRSA, spec: IRSASpec, observed: ObservedRole | None, situation: Situation) -> Decision:
+    """A role that is used as it is: never written, only looked at."""
+    name, account = spec.iam_role.name, situation.facts.account
+    desired = desire(spec, irsa.key, situation, current=observed)
+    if observed is None:
+        problem = Problem("RoleNotFound", {"role": name, "account": account})
+        return Decision(plan=Plan(), desired=desired, role_problem=problem, bound=irsa.status.service_accounts)
+    status = trusted_status(irsa.status, irsa.key, situation.facts.account, situation.keys)
+    decision = _with_accounts(irsa, status, desired, situation, [], (), observed, None, ())
+    return replace(decision, referenced=True, foreign_inline=(), role_warning=_refusing(desired, observed, situation))
+
+
+def _refusing(desired: Desired, observed: ObservedRole, situation: Situation) -> Problem | None:
+    """The first subject that the referenced role's trust doesn't let in, as far as that can be told."""
+    if observed.trust is None:
+        return None
+    facts = situation.facts
+    provider = f"arn:{facts.partition}:iam::{facts.account}:oidc-provider/{facts.host}"
+    for subject in desired.role.subjects:
+        verdicts = [
+            (token, evaluate(observed.trust, token))
+            for token in (Token(provider, facts.host, subject, audience) for audience in desired.role.audiences)
+        ]
+        if verdicts and all(verdict.allowed is False for _, verdict in verdicts):
+            token, verdict = verdicts[0]
+            return problems.refuses(observed, token, verdict, suggest(observed.trust, token))
+    return None
 
 
 def incomplete(spec: IRSASpec | Any) -> str:
@@ -129,144 +284,45 @@ def incomplete(spec: IRSASpec | Any) -> str:
     return ""
 
 
-def _not_mine(observed: ObservedRole, verdict: Whose, irsa: IRSA, situation: Situation) -> Problem:
-    facts = situation.facts
-    if verdict is Whose.CLUSTER:
-        holder = (observed.tags or {}).get(names.TAG_OWNER, "")
-        if holder and situation.objects is not None and holder not in situation.objects:
-            left = f"left behind by {_named(holder, irsa, facts)}, which is gone: cleanup was false"
-            return Problem("RoleExists", {"role": observed.name, "account": facts.account, "evidence": left})
-        left = "Nothing was written for this object."
-        thing = f"Role {observed.name}"
-        return Problem("Conflict", {"thing": thing, "holder": _named(holder, irsa, facts), "left": left})
-    tags = ", ".join(f"{k}={v}" for k, v in sorted((observed.tags or {}).items())[:3])
-    evidence = f"created {observed.created or 'at an unknown time'}, {f'tags {tags}' if tags else 'no tags'}"
-    return Problem("RoleExists", {"role": observed.name, "account": facts.account, "evidence": evidence})
-
-
-def _named(holder: str, irsa: IRSA, facts: ClusterFacts) -> str:
-    """How another object is named to those who read this one."""
-    namespace, slash, name = holder.partition("/")
-    if not slash:
-        return "another object of this cluster"
-    return visible("IRSA", namespace, name, to=irsa.metadata.namespace, operator=facts.operator_namespace)
-
-
-def _audience_missing(spec: IRSASpec, desired: Desired, facts: ClusterFacts) -> Problem | None:
-    """Tokens that STS will refuse whatever the trust says: none of their audiences is a client id of the provider."""
-    known = facts.client_ids
-    asked = spec.service_account.token.audience
-    audiences = desired.role.audiences if asked is UNSET else (asked,)
-    if known is None or any(audience in known for audience in audiences):
-        return None
-    provider = arn.provider_arn(facts.partition, facts.account, facts.host)
-    return Problem("AudienceMissing", {"provider": provider, "audience": audiences[0], "audiences": list(known)})
-
-
-def _role_warning(spec: IRSASpec, desired: Desired, observed: ObservedRole | None) -> Problem | None:
-    """What the spec asks for and IAM, or this manager's rights, can't do."""
-    role = {"role": desired.role.name, "next_try": "when the object changes"}
-    if observed is not None and spec.iam_role.path is not UNSET and spec.iam_role.path != observed.path:
-        text = f"its path is {observed.path} and IAM can't move a role; for {spec.iam_role.path} change the name too."
-        return Problem("IRSAFailedRoleUpdate", {**role, "error": text})
-    for other in spec.trust.additional_providers:
-        if not any(other_namespaces(spec, other)):
-            text = f"trust.additionalProviders names no namespace for {other.issuer}, so nobody there is trusted."
-            return Problem("IRSAFailedRoleUpdate", {**role, "error": text})
-    if observed is not None:
-        unread = [
-            *(["iam:ListAttachedRolePolicies"] if observed.attached is None else []),
-            *(["iam:ListRolePolicies, iam:GetRolePolicy"] if observed.inline is None and desired.role.inline else []),
-        ]
-        if unread:
-            done = "what the object asks for was written without being able to see what is there"
-            values = {"action": ", ".join(unread), "principal": "the manager's identity", "resource": desired.role.arn}
-            return Problem("PermissionMissing", {**values, "done": done})
-    return None
-
-
-def _still_bound(irsa: IRSA) -> tuple[BoundServiceAccount, ...]:
-    return irsa.status.service_accounts
-
-
 def _old_roles(irsa: IRSA, situation: Situation) -> tuple[ObservedRole, ...]:
-    """Roles of this object under other names: those that its status names and whose marks say so."""
+    """Roles that this object made under other names: those that its status names and whose marks say so."""
     spec = irsa.spec
     current = spec.iam_role.name.lower() if spec is not UNSET else ""
-    candidates = [irsa.status.role.name, *(r.name for r in irsa.status.retired_roles)]
-    found = []
-    for name in dict.fromkeys(n.lower() for n in candidates if n):
-        role = situation.roles.get(name)
-        if name == current or role is None:
-            continue
-        if whose(role, irsa.key, situation.facts.account, situation.keys, irsa.status) is Whose.MINE:
-            found.append(role)
-    return tuple(found)
+    return tuple(role for role in marked_roles(irsa, situation, (Whose.MINE,)) if role.name.lower() != current)
 
 
-def _released(before: Iterable[tuple[str, str]], situation: Situation, arns: Iterable[str]) -> set[tuple[str, str]]:
-    """ServiceAccounts that may have to be released: the status' list, and those of ours that point to our roles."""
-    pointing = set(arns)
-    made = {
-        key
-        for key, account in situation.service_accounts.items()
-        if account.made and account.annotations.get(names.ANNOTATION_ROLE_ARN) in pointing
-    }
-    return set(before) | made
-
-
-def _accounts_problem(irsa: IRSA, desired: Desired, situation: Situation) -> Problem | None:
+def _accounts_problem(irsa: IRSA, desired: Desired, situation: Situation, *, making: bool) -> Problem | None:
     held = [a for a in desired.service_accounts if a.key in situation.holders]
     if held:
         account = f"{held[0].namespace}/{held[0].name}"
         more = f" (and {len(held) - 1} more)" if len(held) > 1 else ""
-        holder = _named(situation.holders[held[0].key], irsa, situation.facts)
+        holder = problems.named(situation.holders[held[0].key], irsa, situation.facts)
         left = "It was left as it is; the role and this object's other ServiceAccounts are in place."
         return Problem("Conflict", {"thing": f"ServiceAccount {account}{more}", "holder": holder, "left": left})
+    absent = [] if making else [a.key for a in desired.service_accounts if a.key not in situation.service_accounts]
+    if absent:
+        bound = len(desired.service_accounts) - len(absent)
+        missing = [f"{namespace}/{name}" for namespace, name in absent]
+        return Problem("ServiceAccountMissing", {"missing": missing, "bound": bound})
     if desired.reach.missing:
-        missing = desired.reach.missing
-        said = f"Namespace {missing[0]} doesn't" if len(missing) == 1 else f"Namespaces {listed(missing)} don't"
+        missing_namespaces = desired.reach.missing
+        said = (
+            f"Namespace {missing_namespaces[0]} doesn't"
+            if len(missing_namespaces) == 1
+            else f"Namespaces {listed(missing_namespaces)} don't"
+        )
         return Problem("NamespaceNotFound", {"missing": f"{said} exist", "bound": len(desired.service_accounts)})
     return None
 
 
-def _bound(desired: Desired, situation: Situation) -> tuple[BoundServiceAccount, ...]:
+def _bound(desired: Desired, situation: Situation, *, making: bool) -> tuple[BoundServiceAccount, ...]:
     bound = []
     for account in desired.service_accounts:
         there = situation.service_accounts.get(account.key)
-        if account.key in situation.holders or (there is not None and there.deleting):
+        if account.key in situation.holders or (there is not None and there.deleting) or (there is None and not making):
             continue
         made = there is None or there.made
         annotations, labels = diff_accounts.remembered(account, made=made)
         origin = "Created" if made else "Found"
         bound.append(BoundServiceAccount(account.namespace, account.name, origin, annotations, labels))
     return tuple(bound)
-
-
-def decide_deletion(irsa: IRSA, situation: Situation) -> Decision:
-    """The plan that removes what an object made. With cleanup: false nothing is done: all stays as it is."""
-    spec, owner, facts = irsa.spec, irsa.key, situation.facts
-    if spec is UNSET or not spec.cleanup:
-        return Decision(plan=Plan())
-    candidates = [spec.iam_role.name, irsa.status.role.name, *(r.name for r in irsa.status.retired_roles)]
-    roles = []
-    for name in dict.fromkeys(n.lower() for n in candidates if n):
-        role = situation.roles.get(name)
-        if role and whose(role, owner, facts.account, situation.keys, irsa.status) is Whose.MINE:
-            roles.append(role)
-    # Where the role is gone already its ServiceAccounts still point to it: the name in the spec tells to what.
-    arns = {role.arn for role in roles}
-    if spec.iam_role.name and spec.iam_role.name.lower() not in situation.roles:
-        path = spec.iam_role.path if spec.iam_role.path is not UNSET else facts.role_defaults.path
-        arns.add(arn.role_arn(facts.partition, facts.account, path, spec.iam_role.name))
-    why = "the object is being deleted"
-    actions: list[AwsAction | KubeAction] = []
-    for role in roles:
-        actions += diff_role.disarm(role, disarmed(role, owner, situation), why)
-    status = trusted_status(irsa.status, owner, facts.account, situation.keys)
-    before = {(b.namespace, b.name): b for b in status.service_accounts}
-    leaving = _released(before, situation, arns) - situation.holders.keys()
-    actions += diff_accounts.release(leaving, situation.service_accounts, before, arns, why)
-    for role in roles:
-        actions += diff_role.remove(role, why)
-    return Decision(plan=Plan(tuple(actions)), old_roles=tuple(roles))

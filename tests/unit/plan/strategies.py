@@ -26,7 +26,7 @@ ACCOUNT = "111122223333"
 OPERATOR = "irsa-manager-system"
 HOST = "oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE"
 KEYS = MarkKeys(current=b"k" * 32, older=(b"o" * 32,))
-OWNER = "team-a/reports"
+OWNER = f"{OPERATOR}/reports"
 FACTS = ClusterFacts(
     partition="aws",
     account=ACCOUNT,
@@ -154,7 +154,7 @@ def situations(draw) -> tuple[IRSA, Situation]:
     roles = {}
     if draw(st.booleans()):
         roles[spec.iam_role.name.lower()] = draw(own_roles(spec.iam_role.name))
-    irsa = IRSA(metadata=Metadata(name="reports", namespace="team-a", generation=1), spec=spec, status=IRSAStatus())
+    irsa = IRSA(metadata=Metadata(name="reports", namespace=OPERATOR, generation=1), spec=spec, status=IRSAStatus())
     return irsa, Situation(
         facts=FACTS,
         keys=KEYS,

@@ -15,7 +15,8 @@ from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.ownership import whose
-from irsa_manager.plan.planner import decide, decide_deletion
+from irsa_manager.plan.planner import decide
+from irsa_manager.plan.removal import decide_deletion
 from irsa_manager.trust.document import same, subjects
 
 

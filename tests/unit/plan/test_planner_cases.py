@@ -33,7 +33,7 @@ from irsa_manager.plan.ownership import recorded
 from irsa_manager.plan.planner import decide
 from irsa_manager.trust.document import canonical, subjects, too_deep
 
-OWNER = "team-a/reports"
+OWNER = f"{FACTS.operator_namespace}/reports"
 OTHER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.example.com/b"
 
 
@@ -43,7 +43,7 @@ def irsa(*, status: IRSAStatus | None = None, **spec: Any) -> IRSA:
         "iam_role": RoleSpec(name="reports"),
         "service_account": ServiceAccountSpec(name="app", namespaces=("team-a",)),
     }
-    metadata = Metadata(name="reports", namespace="team-a", generation=1)
+    metadata = Metadata(name="reports", namespace=FACTS.operator_namespace, generation=1)
     return IRSA(metadata, IRSASpec(**{**defaults, **spec}), status or IRSAStatus())
 
 

@@ -1,0 +1,54 @@
+"""The roles that an object has or had, by evidence; and what gives adopted ones back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import UNSET
+
+from irsa_manager.api import names
+from irsa_manager.api.irsa import IRSA
+from irsa_manager.plan import diff_role
+from irsa_manager.plan.actions import AwsAction
+from irsa_manager.plan.facts import Situation
+from irsa_manager.plan.mark import Whose
+from irsa_manager.plan.observed import ObservedRole
+from irsa_manager.plan.ownership import trusted_status, whose
+
+
+def marked_roles(irsa: IRSA, situation: Situation, kinds: tuple[Whose, ...]) -> list[ObservedRole]:
+    """Roles under any name that the object has or had, and that are its own by marks or record."""
+    spec = irsa.spec
+    candidates = [irsa.status.role.name, *(r.name for r in irsa.status.retired_roles)]
+    if spec is not UNSET:
+        candidates.insert(0, spec.iam_role.name)
+    found = []
+    for name in dict.fromkeys(n.lower() for n in candidates if n):
+        role = situation.roles.get(name)
+        if role and whose(role, irsa.key, situation.facts.account, situation.keys, irsa.status) in kinds:
+            found.append(role)
+    return found
+
+
+def released(before: Iterable[tuple[str, str]], situation: Situation, arns: Iterable[str]) -> set[tuple[str, str]]:
+    """ServiceAccounts that may have to be released: the status' list, and those of ours that point to our roles."""
+    pointing = set(arns)
+    made = {
+        key
+        for key, account in situation.service_accounts.items()
+        if account.made and account.annotations.get(names.ANNOTATION_ROLE_ARN) in pointing
+    }
+    return set(before) | made
+
+
+def given_back(irsa: IRSA, adopted: list[ObservedRole], situation: Situation, why: str) -> list[AwsAction]:
+    """What gives adopted roles back what they had, as far as the status' record vouches for it."""
+    status = trusted_status(irsa.status, irsa.key, situation.facts.account, situation.keys)
+    if status.adoption is UNSET:
+        # What it had is lost with the status. Better to leave a role that isn't ours as it is than to guess.
+        return []
+    actions: list[AwsAction] = []
+    for role in adopted:
+        if role.name.lower() == status.role.name.lower():
+            actions += diff_role.give_back(role, status.adoption, irsa.status.role, why)
+    return actions

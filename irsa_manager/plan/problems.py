@@ -1,0 +1,113 @@
+"""The planner's problems, filled in with what people need to know and nothing that they may not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET
+
+from irsa_manager.api import names
+from irsa_manager.api.irsa import IRSA, IRSASpec
+from irsa_manager.api.reasons import visible
+from irsa_manager.plan.decision import Problem
+from irsa_manager.plan.desired import Desired, other_namespaces
+from irsa_manager.plan.facts import ClusterFacts, Situation
+from irsa_manager.plan.mark import Whose
+from irsa_manager.plan.observed import ObservedRole
+from irsa_manager.plan.ownership import foreign_key
+from irsa_manager.plan.tenancy import Denied
+from irsa_manager.trust import arn
+from irsa_manager.trust.document import compact
+from irsa_manager.trust.evaluate import Token, Verdict
+
+
+def not_mine(observed: ObservedRole, verdict: Whose, irsa: IRSA, situation: Situation) -> Problem:
+    """The role exists and isn't this object's."""
+    facts = situation.facts
+    if verdict is Whose.CLUSTER:
+        holder = (observed.tags or {}).get(names.TAG_OWNER, "")
+        if holder and situation.objects is not None and holder not in situation.objects:
+            left = f"left behind by {named(holder, irsa, facts)}, which is gone: cleanup was false"
+            return Problem("RoleExists", {"role": observed.name, "account": facts.account, "evidence": left})
+        left = "Nothing was written for this object."
+        thing = f"Role {observed.name}"
+        return Problem("Conflict", {"thing": thing, "holder": named(holder, irsa, facts), "left": left})
+    unknown = {"role": observed.name, "account": facts.account}
+    if observed.trust is None and not observed.id:
+        return Problem("OwnershipUnknown", {**unknown, "cause": "iam:GetRole is missing"})
+    if foreign_key(observed) and irsa.status.role.id == observed.id:
+        cause = "its mark was made with another key than Secret irsa-manager-mark has"
+        return Problem("OwnershipUnknown", {**unknown, "cause": cause})
+    tags = ", ".join(f"{k}={v}" for k, v in sorted((observed.tags or {}).items())[:3])
+    evidence = f"created {observed.created or 'at an unknown time'}, {f'tags {tags}' if tags else 'no tags'}"
+    return Problem("RoleExists", {**unknown, "evidence": evidence})
+
+
+def named(holder: str, irsa: IRSA, facts: ClusterFacts) -> str:
+    """How another object is named to those who read this one."""
+    namespace, slash, name = holder.partition("/")
+    if not slash:
+        return "another object of this cluster"
+    return visible("IRSA", namespace, name, to=irsa.metadata.namespace, operator=facts.operator_namespace)
+
+
+def denied(verdict: Denied) -> Problem:
+    """Tenancy doesn't allow what the object asks for."""
+    values: dict[str, Any] = {f: getattr(verdict, f) for f in ("rule", "what", "allowed", "opens")}
+    return Problem("TenancyDenied", values)
+
+
+def refuses(role: ObservedRole, token: Token, verdict: Verdict, statement: Any) -> Problem:
+    """A referenced role doesn't let a subject in."""
+    why = "; ".join(str(reason) for reason in verdict.reasons[:2]) or "no statement allows it"
+    add = (
+        f"Add: {compact(statement)}" if statement is not None else "Its owner has to take the Deny or the mistake out."
+    )
+    return Problem("TrustRefuses", {"role": role.name, "subject": token.subject, "why": why, "add": add})
+
+
+def too_deep(policy: str, role: str) -> Problem:
+    """An inline policy that nobody could mean, and that a recursive reader would choke on."""
+    return Problem(
+        "MalformedDocument",
+        {"document": f"inline policy {policy}", "role": role, "error": "it is nested too deeply."},
+    )
+
+
+def role_warning(
+    spec: IRSASpec, desired: Desired, observed: ObservedRole | None, facts: ClusterFacts
+) -> Problem | None:
+    """What the spec asks for and IAM, or this manager's rights, can't do."""
+    unheard = _audience_missing(spec, desired, facts)
+    if unheard is not None:
+        return unheard
+    role = {"role": desired.role.name, "next_try": "when the object changes"}
+    if observed is not None and spec.iam_role.path is not UNSET and spec.iam_role.path != observed.path:
+        text = f"its path is {observed.path} and IAM can't move a role; for {spec.iam_role.path} change the name too."
+        return Problem("IRSAFailedRoleUpdate", {**role, "error": text})
+    for other in spec.trust.additional_providers:
+        if not any(other_namespaces(spec, other)):
+            text = f"trust.additionalProviders names no namespace for {other.issuer}, so nobody there is trusted."
+            return Problem("IRSAFailedRoleUpdate", {**role, "error": text})
+    # Where not even the trust can be read the message of the object says so, once and for all its parts.
+    if observed is not None and observed.trust is not None:
+        unread = [
+            *(["iam:ListAttachedRolePolicies"] if observed.attached is None else []),
+            *(["iam:ListRolePolicies, iam:GetRolePolicy"] if observed.inline is None and desired.role.inline else []),
+        ]
+        if unread:
+            done = "what the object asks for was written without being able to see what is there"
+            values = {"action": ", ".join(unread), "principal": "the manager's identity", "resource": desired.role.arn}
+            return Problem("PermissionMissing", {**values, "done": done})
+    return None
+
+
+def _audience_missing(spec: IRSASpec, desired: Desired, facts: ClusterFacts) -> Problem | None:
+    """Tokens that STS will refuse whatever the trust says: none of their audiences is a client id of the provider."""
+    known = facts.client_ids
+    asked = spec.service_account.token.audience
+    audiences = desired.role.audiences if asked is UNSET else (asked,)
+    if known is None or any(audience in known for audience in audiences):
+        return None
+    provider = arn.provider_arn(facts.partition, facts.account, facts.host)
+    return Problem("AudienceMissing", {"provider": provider, "audience": audiences[0], "audiences": list(known)})
