@@ -15,11 +15,13 @@ from irsa_manager.controller import status as statuses
 from irsa_manager.controller.carry_out import Outcome
 from irsa_manager.controller.context import Context, now
 from irsa_manager.controller.in_use import in_use, still_on_it
+from irsa_manager.controller.looking import look
 from irsa_manager.controller.telling import error_told, failure_told
 from irsa_manager.controller.trouble import (
     STALLED_SECONDS,
     UNREADY_SECONDS,
     other_account,
+    role_arn,
     role_names,
     spec_role,
     unresolved,
@@ -27,7 +29,8 @@ from irsa_manager.controller.trouble import (
 from irsa_manager.controller.workers import TryAgain
 from irsa_manager.plan import actions as do
 from irsa_manager.plan.facts import ClusterFacts
-from irsa_manager.plan.planner import decide_deletion, incomplete
+from irsa_manager.plan.planner import incomplete
+from irsa_manager.plan.removal import decide_deletion, decide_release
 from irsa_manager.trust.arn import partition_of
 
 SOON_SECONDS = 3.0
@@ -74,7 +77,7 @@ class Deletion:
             # IAM's answer, not the snapshot's: the finalizer goes only if it is true that nothing is left.
             for name in role_names(irsa):
                 if self._roles.get(name) is None:
-                    self._roles.saw(name, await read_role(self._c.aws, name))
+                    self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts)))
         except AwsError as error:
             await self._c.reporter.write_status(irsa, statuses.deleting(irsa, [error_told(error)], at))
             raise TryAgain(error.code, error.message) from error
@@ -92,6 +95,30 @@ class Deletion:
         if outcome.outrun and not outcome.failures:
             return 0.5
         return await self._deletion_waits(irsa, outcome, at)
+
+    async def release(self, irsa: IRSA) -> float | None:
+        """Let the object go with everything as it is; an adopted role gets back what it had."""
+        at = now()
+        facts = self._c.resolved().facts or self._facts_of_status(irsa)
+        adopted = irsa.status.adoption is not UNSET
+        if adopted:
+            if facts is None:
+                await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, unresolved(self._c.resolved()), at))
+                return UNREADY_SECONDS
+            name = irsa.status.role.name
+            self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts)))
+            decision = decide_release(irsa, self._c.view.situation(irsa, facts, self._c.keys))
+            outcome = await self._c.hands.carry_out(decision.plan)
+            self._c.reporter.tell(irsa, outcome, facts.account, None)
+            if outcome.failures:
+                return await self._deletion_waits(irsa, outcome, at)
+        if names.FINALIZER in irsa.metadata.finalizers or adopted:
+            role = irsa.status.role
+            self._c.reporter.event(irsa, "RoleReleased", role=role.name or "of this object", account=role.account_id)
+            irsa = await self._c.reporter.write_status(irsa, statuses.given_up(irsa))
+            if names.FINALIZER in irsa.metadata.finalizers:
+                await self._let_go(irsa)
+        return None
 
     def _may_appear(self, irsa: IRSA) -> bool:
         made = irsa.metadata.creation_timestamp

@@ -45,6 +45,15 @@ async def load_mark_keys(kube: Kube, namespace: str) -> MarkKeys:
             continue
 
 
+async def read_mark_keys(kube: Kube, namespace: str) -> MarkKeys | None:
+    """Read the keys and write nothing; None where the Secret isn't there or is empty still.
+
+    Raises KubernetesError: it may not be read, or what it holds is no key.
+    """
+    secret = await kube.get(SECRETS, namespace, names.MARK_SECRET)
+    return _keys(secret, namespace) if secret is not None and secret.data.get(_KEY) else None
+
+
 async def _fill(kube: Kube, namespace: str, secret: Secret | None) -> None:
     data = {_KEY: base64.b64encode(secrets.token_bytes(_BYTES)).decode()}
     if secret is None:

@@ -49,6 +49,9 @@ class Metrics:
         self.reconcile_duration = Histogram(
             _PREFIX + "reconcile_duration_seconds", "Seconds of work on one object.", registry=self.registry
         )
+        self.orphans = Gauge(
+            _PREFIX + "orphaned_roles", "Roles with our mark that no object names.", registry=self.registry
+        )
         self.leader = Gauge(_PREFIX + "leader", "1 where this process leads.", registry=self.registry)
         self.reconciles = Counter(
             "controller_runtime_reconcile",

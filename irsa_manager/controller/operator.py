@@ -25,6 +25,7 @@ from irsa_manager.controller.carry_out import Hands
 from irsa_manager.controller.context import Context
 from irsa_manager.controller.marks import load_mark_keys
 from irsa_manager.controller.metrics import Metrics
+from irsa_manager.controller.orphans import orphans
 from irsa_manager.controller.queue import HIGH, LOW, Priority, WorkQueue
 from irsa_manager.controller.reconcile import Reconciler
 from irsa_manager.controller.reporter import Reporter
@@ -80,6 +81,7 @@ class Operator:
         self._news = asyncio.Event()
         self._setups_changed = False
         self._resolving = asyncio.Lock()
+        self._orphans: set[str] = set()
         self._lacking = "starting"
         self._elector: LeaderElector | None = None
         self._sweeper: Sweeper | None = None
@@ -217,7 +219,7 @@ class Operator:
         if new is None:
             self._queue.discard(key)
             self._news.set()
-        elif old is None or _matters(old, new):
+        elif old is None or _matters(old, new) or _signed_anew(old, new, self._view):
             self._queue.add(key, HIGH)
             if old is None:
                 self._news.set()
@@ -249,9 +251,27 @@ class Operator:
                 self._queue.add(key, LOW)
 
     def _roles_changed(self, names_: set[str]) -> None:
+        self._report_orphans()
         for name in names_:
             for key in self._view.role_changed(name):
                 self._queue.add(key, LOW)
+
+    def _report_orphans(self) -> None:
+        """Tell of roles that bear our mark and that nobody names, once each."""
+        facts, keys = self._resolved.facts, self._keys
+        if facts is None or keys is None or not self._view.roles.complete:
+            return
+        found = orphans(
+            self._view.roles.roles.values(), keys, facts.account, lambda name: bool(self._view.role_changed(name))
+        )
+        self._metrics.orphans.set(len(found))
+        for role in found:
+            if role.id not in self._orphans:
+                message = reasons.message("OrphanedRole", role=role.name, account=facts.account)
+                log.warning(message, code="OrphanedRole", role=role.name)
+                if self._resolved.setup is not None:
+                    self._event_on_setup(self._resolved.setup, "OrphanedRole", message)
+        self._orphans = {role.id for role in found}
 
     # The facts
 
@@ -339,17 +359,25 @@ class Operator:
         kind = reasons.get(ready.reason).event_type
         if kind == "Warning":
             log.warning(ready.message, object=f"IRSASetup {setup.key}", code=ready.reason)
-            meta = setup.metadata
-            self._events.record(
-                kind="IRSASetup",
-                namespace=meta.namespace,
-                name=meta.name,
-                uid=meta.uid,
-                api_version=names.API_VERSION,
-                type="Warning",
-                reason=ready.reason,
-                message=ready.message,
-            )
+            self._event_on_setup(setup, ready.reason, ready.message)
+
+    def _event_on_setup(self, setup: IRSASetup, reason: str, message: str) -> None:
+        meta = setup.metadata
+        self._events.record(
+            kind="IRSASetup",
+            namespace=meta.namespace,
+            name=meta.name,
+            uid=meta.uid,
+            api_version=names.API_VERSION,
+            type="Warning",
+            reason=reason,
+            message=message,
+        )
+
+
+def _signed_anew(old: IRSA, new: IRSA, view: ClusterView) -> bool:
+    """Whether somebody else has signed the status: `irsa-manager adopt` says that a role is this object's."""
+    return old.status.record != new.status.record and view.signed_by_others(new)
 
 
 def _matters(old: IRSA | IRSASetup, new: IRSA | IRSASetup) -> bool:

@@ -14,7 +14,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from irsa_manager.api import names, reasons
-from irsa_manager.api.errors import AwsDenied, AwsError, AwsExists
+from irsa_manager.api.errors import AwsError, AwsExists
 from irsa_manager.api.irsa import IRSA, BoundServiceAccount
 from irsa_manager.aws.snapshot import read_role
 from irsa_manager.controller import status as statuses
@@ -23,12 +23,14 @@ from irsa_manager.controller.context import Context
 from irsa_manager.controller.context import now as time_now
 from irsa_manager.controller.deletion import Deletion
 from irsa_manager.controller.in_use import in_use, still_on_it
+from irsa_manager.controller.looking import look
 from irsa_manager.controller.telling import Told, error_told, failure_told, problem_told
 from irsa_manager.controller.trouble import (
     STALLED_SECONDS,
     UNREADY_SECONDS,
     not_usable,
     other_account,
+    role_arn,
     role_names,
     spec_role,
     unresolved,
@@ -37,13 +39,18 @@ from irsa_manager.controller.workers import TryAgain
 from irsa_manager.kube.errors import KubeConflict, KubeNotFound, KubeThrottled, KubeUnavailable
 from irsa_manager.kube.resources import IRSAS
 from irsa_manager.plan import actions as do
+from irsa_manager.plan.decision import Decision
 from irsa_manager.plan.desired import DesiredRole
 from irsa_manager.plan.facts import ClusterFacts
+from irsa_manager.plan.mark import intent_valid
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.planner import Decision, decide, incomplete
+from irsa_manager.plan.planner import decide, incomplete
 
 REWRITE_SECONDS = 600.0
 """How often what can't be read is written again."""
+
+INTENT_SECONDS = 60.0
+"""How long after its probe an intent counts: what exists after longer may be somebody else's."""
 
 
 class Reconciler:
@@ -63,6 +70,8 @@ class Reconciler:
             self._rewritten.pop(key, None)
             return None
         try:
+            if irsa.metadata.annotations.get(names.ANNOTATION_RELEASE) == "true":
+                return await self._deletion.release(irsa)
             if irsa.metadata.deleting:
                 return await self._deletion.delete(irsa)
             return await self._live(irsa)
@@ -107,13 +116,21 @@ class Reconciler:
     async def _make_true(self, irsa: IRSA, facts: ClusterFacts, now: str) -> float | None:
         assert irsa.spec is not UNSET  # noqa: S101  (incomplete() was asked)
         try:
-            await self._look_at_roles(irsa, deeply=_describes(irsa))
+            await self._look_at_roles(irsa, facts, deeply=_describes(irsa))
         except AwsError as error:
             await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, error_told(error), now))
             raise TryAgain(error.code, error.message) from error
         situation = self._c.view.situation(irsa, facts, self._c.keys)
         rewrite = self._rewrite_due(irsa)
         decision = decide(irsa, situation, tagging=self._c.hands.tagging, rewrite=rewrite)
+        if decision.ready_problem is not None:
+            told = problem_told(decision.ready_problem)
+            outcome = await self._c.hands.carry_out(decision.plan)
+            self._c.reporter.tell(irsa, outcome, facts.account, None)
+            await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, told, now))
+            self._c.reporter.warn(irsa, told)
+            return None
+        irsa = await self._prepare(irsa, decision, facts, now)
         if (
             decision.plan.actions
             and irsa.status.conditions
@@ -124,16 +141,34 @@ class Reconciler:
             if irsa.metadata.generation != planned:
                 # Changed meanwhile: what was planned isn't what is asked for any more.
                 return 0.0
-        if self._unrecorded(decision):
-            irsa = await self._c.reporter.write_status(irsa, statuses.foretold(irsa, decision, facts, self._c.keys))
         outcome = await self._c.hands.carry_out(decision.plan)
         taken = next((f for f in outcome.failures if isinstance(f.error, AwsExists)), None)
         if taken is not None:
-            return await self._name_taken(irsa, taken, now)
+            return await self._name_taken(irsa, taken, facts, now)
         if rewrite and not outcome.failures:
             self._rewritten[irsa.key] = time.monotonic()
+        if decision.adopting and not outcome.stopped and decision.role is not None:
+            self._c.reporter.event(irsa, "RoleAdopted", role=decision.role.name, account=facts.account)
         self._c.reporter.tell(irsa, outcome, facts.account, decision.desired.role.trust if decision.desired else None)
         return await self._conclude(irsa, decision, outcome, facts, now)
+
+    async def _prepare(self, irsa: IRSA, decision: Decision, facts: ClusterFacts, now: str) -> IRSA:
+        """What has to be in the status before the first write, so that a crash in between loses nothing."""
+        if decision.adopting:
+            after = statuses.adopting(irsa, decision, facts, self._c.keys)
+            return await self._c.reporter.write_status(irsa, after)
+        if self._unrecorded(decision):
+            irsa = await self._c.reporter.write_status(irsa, statuses.foretold(irsa, decision, facts, self._c.keys))
+        creating = next((a for a in decision.plan.actions if isinstance(a, do.CreateRole)), None)
+        if creating is not None and self._blind:
+            after = statuses.intending(irsa, creating.role, facts, self._c.keys, now)
+            return await self._c.reporter.write_status(irsa, after)
+        return irsa
+
+    @property
+    def _blind(self) -> bool:
+        """Whether no role can be read: neither by sweeps nor singly."""
+        return not self._roles.complete and self._roles.blind
 
     @staticmethod
     def _unrecorded(decision: Decision) -> bool:
@@ -194,6 +229,7 @@ class Reconciler:
             accounts_told=accounts_told,
             ready_told=ready_told,
             settling=settling,
+            blind=self._blind,
             changed=bool(outcome.done),
             whole=not outcome.failures and not outcome.outrun,
             now=now,
@@ -242,32 +278,46 @@ class Reconciler:
         age = datetime.fromisoformat(now) - datetime.fromisoformat(irsa.status.last_sync_time)
         return age.total_seconds() < statuses.SETTLE_SECONDS
 
-    async def _look_at_roles(self, irsa: IRSA, *, deeply: bool) -> None:
-        """See that the object's roles are known: by a sweep, else by reading them. deeply: all that a sweep omits."""
+    async def _look_at_roles(self, irsa: IRSA, facts: ClusterFacts, *, deeply: bool) -> None:
+        """See that the object's roles are known: by a sweep, else by looking. deeply: all that a sweep omits."""
+        refers = irsa.spec is not UNSET and irsa.spec.iam_role.management_policy == "Reference"
         for name in role_names(irsa):
             role = self._roles.get(name)
             # One whose making wasn't answered may be there all the same, whatever the last sweep has shown.
             perhaps = role is None and name in _perhaps_made(irsa)
-            if perhaps or not self._roles.known(name) or (deeply and role is not None and role.description is None):
-                self._roles.saw(name, await read_role(self._c.aws, name))
+            unknown = not self._roles.known(name) or (self._probing(role) and self._roles.stale(name))
+            # Whoever makes a role and then refers to it mustn't wait for the next sweep to hear that it is there.
+            unknown = unknown or (role is None and refers and name == spec_role(irsa) and self._roles.stale(name))
+            if perhaps or unknown or (deeply and role is not None and role.id and role.description is None):
+                self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts)))
 
-    async def _name_taken(self, irsa: IRSA, failure: Failure, now: str) -> float | None:
+    def _probing(self, role: ObservedRole | None) -> bool:
+        """Whether all that can be known of a role is if it is there: then that is asked anew each time."""
+        return not self._roles.complete and (role is None or not role.id)
+
+    async def _name_taken(self, irsa: IRSA, failure: Failure, facts: ClusterFacts, now: str) -> float | None:
         """CreateRole met a role that the snapshot doesn't have: made since by somebody, or by us with a lost answer."""
-        role = failure.action.role if isinstance(failure.action, do.AwsAction) else ""
-        try:
-            found = await read_role(self._c.aws, role)
-        except AwsDenied as error:
-            values: dict[str, Any] = {"role": role, "account": "this account", "cause": f"{error.action} is missing"}
-            told = Told("OwnershipUnknown", reasons.message("OwnershipUnknown", **values))
-            await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, told, now))
-            self._c.reporter.warn(irsa, told)
-            return STALLED_SECONDS
+        name = failure.action.role if isinstance(failure.action, do.AwsAction) else ""
+        found = await look(self._c.aws, self._roles, name, role_arn(irsa, facts))
         if found is None:
             # Created, and not to be seen yet.
-            raise TryAgain("AWSUnavailable", f"Role {role} exists but can't be read yet.") from failure.error
-        if self._roles.saw(role, found):
+            raise TryAgain("AWSUnavailable", f"Role {name} exists but can't be read yet.") from failure.error
+        if not found.id and self._intended(irsa, name, facts, now):
+            await self._c.reporter.write_status(irsa, statuses.claimed(irsa, found, facts, self._c.keys))
+        if self._roles.saw(name, found):
             return 0.0
-        raise TryAgain("AWSUnavailable", f"Role {role} is there for some calls and not for others.") from failure.error
+        raise TryAgain("AWSUnavailable", f"Role {name} is there for some calls and not for others.") from failure.error
+
+    def _intended(self, irsa: IRSA, name: str, facts: ClusterFacts, now: str) -> bool:
+        """Whether we probed, found nothing, and said so a moment ago: then the role that exists now is ours."""
+        intent = irsa.status.intent
+        if intent.role_name != name or not intent.time:
+            return False
+        age = datetime.fromisoformat(now) - datetime.fromisoformat(intent.time)
+        account, keys = facts.account, self._c.keys
+        return age.total_seconds() < INTENT_SECONDS and intent_valid(
+            keys, intent.mac, account, name, irsa.key, intent.time
+        )
 
     async def _with_finalizer(self, irsa: IRSA) -> IRSA | None:
         """The object with our finalizer; None where it is gone all the same.

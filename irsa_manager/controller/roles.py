@@ -14,10 +14,14 @@ HOLD_SECONDS = 20.0
 Guide, "Changes that I make are not always immediately visible"; up to about 15 s were seen)."""
 
 
+FRESH_SECONDS = 2.0
+
+
 class RoleStore:
     """Roles by lower-case name: names are unique in an account ignoring case (IAM API, CreateRole).
 
-    complete: a sweep has read the whole account, so a role that isn't here isn't there.
+    complete: a sweep has read the whole account, so a role that isn't here isn't there. blind: the last look at a role
+    could only tell whether it is there.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -30,6 +34,7 @@ class RoleStore:
         self._started = clock()
         self.roles: dict[str, ObservedRole] = {}
         self.complete = False
+        self.blind = False
 
     def get(self, name: str) -> ObservedRole | None:
         """The role of that name, in any case."""
@@ -115,6 +120,10 @@ class RoleStore:
         """Whether it is known if there is such a role, and what it is like."""
         key = name.lower()
         return self.complete or key in self._read or key in self._written
+
+    def stale(self, name: str) -> bool:
+        """Whether the last look at the role is longer ago than a reconcile takes."""
+        return self._clock() - self._read.get(name.lower(), float("-inf")) > FRESH_SECONDS
 
     def tried(self, name: str) -> None:
         """A read of the role failed: the others' turn comes first all the same."""

@@ -20,16 +20,16 @@ import structlog
 from msgspec import UNSET, Struct, field
 
 from irsa_manager.api.errors import AwsDenied, AwsError, IrsaError, KubernetesError
-from irsa_manager.api.irsasetup import IRSASetup, IRSASetupSpec, RoleDefaults
+from irsa_manager.api.irsasetup import IRSASetup, IRSASetupSpec, RoleDefaults, Tenancy
 from irsa_manager.aws.calls import Aws
 from irsa_manager.aws.snapshot import account_summary, read_provider
 from irsa_manager.kube.client import Kube
 from irsa_manager.kube.errors import KubeThrottled, KubeUnavailable
 from irsa_manager.kube.resources import NAMESPACES
+from irsa_manager.plan.decision import Problem
 from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.mark import MarkKeys, Whose, judge
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.planner import Problem
 from irsa_manager.trust import arn
 from irsa_manager.trust.document import federated, statements
 
@@ -139,6 +139,9 @@ class SetupResolver:
             issuer_source=source,
             role_defaults=spec.role_defaults if spec else RoleDefaults(),
             policy_quota=(summary or {}).get("AttachedPoliciesPerRoleQuota", 10),
+            tenancy=spec.tenancy if spec else Tenancy(),
+            setup=chosen.key if chosen is not None else "",
+            cluster_uid=self._cluster_id,
         )
         return Resolved(facts=facts, setup=chosen, ignored=ignored, provider=provider, provider_denied=denied)
 
@@ -189,11 +192,11 @@ class SetupResolver:
         return Problem("SetupMissing", {"cause": cause, "namespace": self._namespace})
 
     async def _cluster_name(self, setup: IRSASetup | None) -> str:
-        if setup is not None and setup.spec is not UNSET and setup.spec.cluster_name:
-            return setup.spec.cluster_name
         if not self._cluster_id:
             system = await self._kube.get(NAMESPACES, None, "kube-system")
             self._cluster_id = system.metadata.uid if system is not None else "unknown"
+        if setup is not None and setup.spec is not UNSET and setup.spec.cluster_name:
+            return setup.spec.cluster_name
         return self._cluster_id
 
 

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from irsa_manager.api import reasons
-from irsa_manager.api.irsa import IRSA, IRSAStatus, Record, RoleStatus
+from irsa_manager.api.irsa import IRSA, Adoption, Intent, IRSAStatus, Record, RoleStatus
 from irsa_manager.api.kube import Condition
 from irsa_manager.controller.conditions import condition
 from irsa_manager.controller.telling import Told
+from irsa_manager.plan.decision import Decision
+from irsa_manager.plan.desired import DesiredRole
 from irsa_manager.plan.facts import ClusterFacts
-from irsa_manager.plan.mark import MarkKeys, RecordedRole, sign_record
+from irsa_manager.plan.mark import MarkKeys, sign_intent, sign_record
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import extra
-from irsa_manager.plan.planner import Decision
+from irsa_manager.plan.ownership import recorded
 from irsa_manager.trust.document import sha256
 
 SETTLING = "The role is new: for up to 15 s AWS may still refuse tokens."
 SETTLE_SECONDS = 15.0
+BLIND = (
+    "Roles can't be read (iam:GetRole is missing): what others change is not seen; the trust policy is written anew "
+    "every 10 minutes."
+)
+
 WAITS = "ServiceAccounts are bound when the role is in order; until then those that are bound stay as they are."
 
 
@@ -34,6 +41,7 @@ def judged(
     accounts_told: Told | None,
     ready_told: Told | None = None,
     settling: bool = False,
+    blind: bool = False,
     changed: bool,
     whole: bool,
     now: str,
@@ -41,48 +49,26 @@ def judged(
     """The status after a plan was carried out, wholly or in part.
 
     role: as it is now, None where it isn't there or isn't ours. *_told: what is wrong, None: all is well. ready_told:
-    what concerns the object as a whole. changed: something was written. whole: all of the plan was. now: RFC 3339.
+    what concerns the object as a whole. blind: no role can be read. changed: something was written. whole: all of the
+    plan was. now: RFC 3339.
     """
     before = irsa.status
     desired = decision.desired
     assert desired is not None  # noqa: S101  (a deletion has no status of its own)
-    mine = role is not None and decision.role_problem is None
     role_status, record = before.role, before.record
-    if mine and role is not None:
-        origin = before.role.origin or "Created"
-        ours = {*desired.role.inline, *_left_over(decision, role)}
-        inline = tuple(sorted(_present(ours, role) if whole else ours))
-        # What is to be taken back and isn't yet stays on record, or the next run would take it for somebody else's.
-        managed = (
-            desired.role.managed
-            if whole
-            else tuple(
-                {
-                    **dict.fromkeys(desired.role.managed),
-                    **dict.fromkeys(decision.before.role.managed if decision.before.role.name == role.name else ()),
-                }
-            )
-        )
-        role_status = RoleStatus(
-            name=role.name,
-            arn=role.arn,
-            id=role.id,
-            account_id=facts.account,
-            origin=origin,
-            trust_policy_sha256=sha256(role.trust) if role.trust is not None else "",
-            attached_policies=_attached(before, desired.role.policies, role, whole=whole),
-            inline_policies=inline,
-            foreign_inline_policies=decision.foreign_inline,
-            managed=managed,
-        )
-        told = RecordedRole(facts.account, role.name, role.id, irsa.key, managed, extra(decision.bound, inline))
-        record = Record(sign_record(keys, told))
-    elif role is None and not before.role.name:
+    adoption: Adoption | UnsetType = decision.adoption if decision.adoption is not None else UNSET
+    if role is not None and decision.role_problem is None:
+        role_status = _role_status(before, decision, desired.role, role, facts, whole=whole)
+        vouched = replace(decision.before, role=role_status, service_accounts=decision.bound, adoption=adoption)
+        record = Record() if decision.referenced else signed(keys, irsa, vouched)
+    elif role is None and not before.role.name and not decision.referenced:
         # It may have been made all the same, if the answer was lost: a change of its name must not leave it behind.
         role_status = RoleStatus(name=desired.role.name, account_id=facts.account)
-        told = RecordedRole(facts.account, desired.role.name, "", irsa.key, (), extra(decision.bound, ()))
-        record = Record(sign_record(keys, told))
+        vouched = replace(decision.before, role=role_status, service_accounts=decision.bound)
+        record = signed(keys, irsa, vouched)
     good = _ready_message(decision, role, facts, settling=settling)
+    if blind and role is not None and not decision.referenced:
+        good = f"{good} {BLIND}"
     conditions = _conditions(irsa, role_told, accounts_told, ready_told, good, len(decision.bound), now)
     if role_told is not None and accounts_told is None and (role is None or decision.role_problem is not None):
         waits = condition(irsa, "ServiceAccountsReady", "Unknown", role_told.code, WAITS, now)
@@ -92,6 +78,9 @@ def judged(
         observed_generation=irsa.metadata.generation,
         role=role_status,
         record=record,
+        intent=Intent(),
+        adoption=adoption,
+        kept_bindings=decision.before.kept_bindings,
         retired_roles=_retired(before, decision, role_status.name),
         issuer=facts.issuer,
         service_accounts=decision.bound,
@@ -99,6 +88,69 @@ def judged(
         conditions=conditions,
     )
     return _stamped(before, after, changed=changed, now=now)
+
+
+def _role_status(
+    before: IRSAStatus,
+    decision: Decision,
+    desired: DesiredRole,
+    role: ObservedRole,
+    facts: ClusterFacts,
+    *,
+    whole: bool,
+) -> RoleStatus:
+    if decision.referenced:
+        return RoleStatus(name=role.name, arn=role.arn, id=role.id, account_id=facts.account, origin="Referenced")
+    same_role = before.role.name.lower() == role.name.lower()
+    ours = {*desired.inline, *_left_over(decision, role)}
+    managed = desired.managed
+    if not whole and same_role:
+        # What is to be taken back and isn't yet stays on record, or the next run would take it for somebody else's.
+        managed = tuple(dict.fromkeys((*managed, *decision.before.role.managed)))
+    return RoleStatus(
+        name=role.name,
+        arn=role.arn,
+        id=role.id or (before.role.id if same_role else ""),
+        account_id=facts.account,
+        origin="Adopted" if decision.adoption is not None else "Created",
+        trust_policy_sha256=sha256(role.trust if role.trust is not None else desired.trust),
+        attached_policies=_attached(before, desired.policies, role, whole=whole),
+        inline_policies=tuple(sorted(_present(ours, role) if whole else ours)),
+        foreign_inline_policies=decision.foreign_inline,
+        managed=managed,
+    )
+
+
+def signed(keys: MarkKeys, irsa: IRSA, status: IRSAStatus) -> Record:
+    """The record that vouches for a status."""
+    return Record(sign_record(keys, recorded(status, irsa.key, status.role.account_id)))
+
+
+def adopting(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys) -> IRSAStatus:
+    """What has to be in the status before the first write to a role that is adopted: what it had, signed."""
+    role, adoption = decision.role, decision.adoption
+    assert role is not None and adoption is not None  # noqa: S101  (the decision is to adopt it)
+    status = RoleStatus(name=role.name, arn=role.arn, id=role.id, account_id=facts.account, origin="Adopted")
+    after = replace(decision.before, role=status, adoption=adoption)
+    return replace(after, record=signed(keys, irsa, after))
+
+
+def intending(irsa: IRSA, role: str, facts: ClusterFacts, keys: MarkKeys, now: str) -> IRSAStatus:
+    """What has to be in the status before a role is created that can't be read afterwards."""
+    mac = sign_intent(keys, facts.account, role, irsa.key, now)
+    return replace(irsa.status, intent=Intent(role, now, mac))
+
+
+def claimed(irsa: IRSA, role: ObservedRole, facts: ClusterFacts, keys: MarkKeys) -> IRSAStatus:
+    """After a create whose answer was lost, where the intent says that the role that exists is ours."""
+    status = RoleStatus(name=role.name, arn=role.arn, account_id=facts.account, origin="Created")
+    after = replace(irsa.status, role=status, intent=Intent(), adoption=UNSET, service_accounts=())
+    return replace(after, record=signed(keys, irsa, after))
+
+
+def given_up(irsa: IRSA) -> IRSAStatus:
+    """After a release: nothing of ours is claimed any more."""
+    return replace(irsa.status, adoption=UNSET, record=Record(), intent=Intent())
 
 
 def _attached(before: IRSAStatus, desired: tuple[str, ...], role: ObservedRole, *, whole: bool) -> tuple[str, ...]:
@@ -125,19 +177,17 @@ def foretold(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys
     same = before.role.name.lower() == wanted.name.lower()
     role = before.role if same else RoleStatus(name=wanted.name, account_id=facts.account)
     role = replace(role, inline_policies=tuple(sorted({*role.inline_policies, *wanted.inline})))
-    told = RecordedRole(
-        facts.account, role.name, role.id, irsa.key, role.managed, extra(before.service_accounts, role.inline_policies)
-    )
-    record = Record(sign_record(keys, told))
-    retired = {r.name.lower(): r for r in (*irsa.status.retired_roles, before.role) if r.name}
-    retired.pop(role.name.lower(), None)
-    return replace(
+    after = replace(
         irsa.status,
         role=role,
-        record=record,
-        retired_roles=tuple(retired[name] for name in sorted(retired)),
         service_accounts=before.service_accounts,
+        adoption=before.adoption,
+        kept_bindings=before.kept_bindings,
     )
+    retired = {r.name.lower(): r for r in (*irsa.status.retired_roles, before.role) if r.name}
+    retired.pop(role.name.lower(), None)
+    after = replace(after, retired_roles=tuple(retired[name] for name in sorted(retired)))
+    return replace(after, record=signed(keys, irsa, after))
 
 
 def _present(wanted: Iterable[str], role: ObservedRole) -> list[str]:

@@ -16,7 +16,8 @@ from msgspec import UNSET
 from irsa_manager.api.errors import AwsDenied, AwsError
 from irsa_manager.aws.calls import Aws
 from irsa_manager.aws.pacing import Priority
-from irsa_manager.aws.snapshot import read_role, sweep
+from irsa_manager.aws.snapshot import sweep
+from irsa_manager.controller.looking import look
 from irsa_manager.controller.metrics import Metrics
 from irsa_manager.controller.trouble import role_names
 from irsa_manager.controller.view import ClusterView
@@ -132,8 +133,10 @@ class Sweeper:
         while time.monotonic() < until:
             name = self._view.roles.oldest_read(names)
             if name is not None:
+                roles = self._view.roles
+                known = roles.get(name)
                 try:
-                    role = await read_role(self._aws, name, priority=Priority.SWEEP)
+                    role = await look(self._aws, roles, name, known.arn if known else "", priority=Priority.SWEEP)
                 except AwsError as error:
                     self._view.roles.tried(name)
                     log.debug("a role couldn't be read", role=name, code=error.code, error=str(error))

@@ -15,9 +15,9 @@ from irsa_manager.controller.carry_out import Failure
 from irsa_manager.kube.errors import KubeForbidden
 from irsa_manager.plan import actions as do
 from irsa_manager.plan.actions import AwsAction, KubeAction
+from irsa_manager.plan.decision import Problem
 from irsa_manager.plan.desired import DesiredRole
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.planner import Problem
 from irsa_manager.trust import arn
 from irsa_manager.trust.document import length, sha256
 

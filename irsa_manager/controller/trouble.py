@@ -12,6 +12,7 @@ from irsa_manager.controller.setup import Resolved
 from irsa_manager.controller.setup_status import provider_told
 from irsa_manager.controller.telling import Told, error_told, problem_told
 from irsa_manager.plan.facts import ClusterFacts
+from irsa_manager.trust import arn
 
 STALLED_SECONDS = 300.0
 """How often something that waits for a person is looked at again, beside the sweeps."""
@@ -59,6 +60,18 @@ def other_account(irsa: IRSA, facts: ClusterFacts) -> Told | None:
     text = f"it is in account {there}, but the manager's credentials are of {facts.account}; nothing was written."
     values: dict[str, Any] = {"role": irsa.status.role.name, "error": text, "next_try": "in 5 minutes"}
     return Told("IRSAFailedRoleUpdate", reasons.message("IRSAFailedRoleUpdate", **values))
+
+
+def role_arn(irsa: IRSA, facts: ClusterFacts) -> str:
+    """The ARN that the object's role has, or would have, by its status or its spec."""
+    status = irsa.status.role
+    if irsa.spec is UNSET:
+        return status.arn
+    wanted = irsa.spec.iam_role
+    if status.arn and status.name == wanted.name:
+        return status.arn
+    path = wanted.path if wanted.path is not UNSET else facts.role_defaults.path
+    return arn.role_arn(facts.partition, facts.account, path, wanted.name)
 
 
 def spec_role(irsa: IRSA) -> str:

@@ -16,7 +16,7 @@ from irsa_manager.api.irsa import IRSA
 from irsa_manager.controller.roles import RoleStore
 from irsa_manager.kube.resources import Namespace, ServiceAccount, split_key
 from irsa_manager.plan.facts import ClusterFacts, NamespaceFact, Situation
-from irsa_manager.plan.mark import MarkKeys, Whose
+from irsa_manager.plan.mark import MarkKeys
 from irsa_manager.plan.namespaces import is_glob, may_concern, resolve
 from irsa_manager.plan.observed import ObservedServiceAccount
 from irsa_manager.plan.ownership import whose
@@ -90,6 +90,7 @@ class ClusterView:
         self._namespace_facts: dict[str, NamespaceFact] = {}
         self._naming: Index[Key, str] = Index()
         self._in_namespace: Index[str, str] = Index()
+        self._at_home: Index[str, str] = Index()
         self._reaching: set[str] = set()
         self._by_role: Index[str, str] = Index()
         self._pointing: Index[str, Key] = Index()
@@ -107,6 +108,7 @@ class ClusterView:
             for place in _named_places(irsa):
                 getattr(self._naming, change)(place, key)
                 getattr(self._in_namespace, change)(place[0], key)
+            getattr(self._at_home, change)(irsa.metadata.namespace, key)
             for role in _role_names(irsa):
                 getattr(self._by_role, change)(role, key)
         (self._reaching.add if new is not None and _reaches_further(new) else self._reaching.discard)(key)
@@ -136,7 +138,9 @@ class ClusterView:
             self._namespace_facts.pop(name, None)
         else:
             self._namespace_facts[name] = NamespaceFact(new.metadata.labels, new.terminating)
-        return set(self._in_namespace.get(name)) | {key for key in self._reaching if self._means(key, name)}
+        further = {key for key in self._reaching if self._means(key, name)}
+        # Its labels choose the tenancy rule for the objects that live in it.
+        return further | set(self._in_namespace.get(name)) | set(self._at_home.get(name))
 
     def role_changed(self, name: str) -> set[str]:
         """The objects that name that role."""
@@ -154,6 +158,11 @@ class ClusterView:
         """We wrote the object, and this is what the API server answered."""
         if irsa.key in self.irsas:
             self._written[irsa.key] = irsa
+
+    def signed_by_others(self, irsa: IRSA) -> bool:
+        """Whether the record of its status isn't the one that we wrote last: an administrator has signed it."""
+        written = self._written.get(irsa.key)
+        return bool(irsa.status.record.mac) and (written is None or written.status.record != irsa.status.record)
 
     def newest(self, key: str) -> IRSA | None:
         """The newest version of the object that is known: the cache's, or our own last write's.
@@ -247,7 +256,7 @@ class ClusterView:
 
     def _may_hold(self, irsa: IRSA, facts: ClusterFacts, keys: MarkKeys) -> bool:
         observed = self.roles.get(irsa.spec.iam_role.name) if irsa.spec is not UNSET else None
-        return observed is None or whose(observed, irsa.key, facts.account, keys, irsa.status) is Whose.MINE
+        return observed is None or whose(observed, irsa.key, facts.account, keys, irsa.status).mine
 
     def _rank(self, irsa: IRSA, place: Key, facts: ClusterFacts, keys: MarkKeys) -> tuple[bool, str, str]:
         role = _points_to(self.accounts.get(f"{place[0]}/{place[1]}"))
@@ -255,7 +264,7 @@ class ClusterView:
             observed.arn
             for name in _role_names(irsa)
             if (observed := self.roles.get(name)) is not None
-            and whose(observed, irsa.key, facts.account, keys, irsa.status) is Whose.MINE
+            and whose(observed, irsa.key, facts.account, keys, irsa.status).mine
         }
         return (role not in mine, irsa.metadata.creation_timestamp, irsa.key)
 

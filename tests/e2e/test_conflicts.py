@@ -87,6 +87,7 @@ def test_the_loser_leaves_what_it_never_held_when_it_goes(lab: Lab) -> None:
 
 def test_a_holder_in_another_namespace_is_not_named_to_a_tenant(lab: Lab) -> None:
     role, one, two = unique("role"), lab.namespace(), lab.namespace()
+    lab.setup({"tenancy": {"default": "OwnNamespace"}})
     first = lab.irsa(spec(role, "web", one), namespace=one)
     first.wait_ready()
     second = lab.irsa(spec(role, "api", two), namespace=two)

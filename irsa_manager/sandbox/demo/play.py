@@ -19,8 +19,8 @@ from irsa_manager.api.errors import AwsError, IrsaError, KubernetesError
 from irsa_manager.aws.snapshot import read_provider, read_role, sweep
 from irsa_manager.kube.client import Kube
 from irsa_manager.kube.resources import IRSAS
+from irsa_manager.plan.decision import Decision
 from irsa_manager.plan.facts import ClusterFacts
-from irsa_manager.plan.planner import Decision
 from irsa_manager.sandbox import running
 from irsa_manager.sandbox.binaries import Binaries
 from irsa_manager.sandbox.demo import cluster, operator, planning, tokens

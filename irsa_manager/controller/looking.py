@@ -1,0 +1,31 @@
+"""Look at one role, as deeply as the manager's rights allow: all of it, or only whether it is there."""
+
+from __future__ import annotations
+
+from irsa_manager.api.errors import AwsDenied
+from irsa_manager.aws.calls import Aws
+from irsa_manager.aws.pacing import Priority
+from irsa_manager.aws.snapshot import read_attached, read_role
+from irsa_manager.controller.roles import RoleStore
+from irsa_manager.plan.observed import ObservedRole
+
+
+async def look(
+    aws: Aws, roles: RoleStore, name: str, arn: str, *, priority: Priority = Priority.INTERACTIVE
+) -> ObservedRole | None:
+    """The role, None where there is none; the store learns whether roles can be read at all.
+
+    Without iam:GetRole the probe is ListAttachedRolePolicies: the role's policies are known, everything else isn't, its
+    unique id is "", and its ARN is taken to be `arn`. Raises AwsError.
+    """
+    try:
+        role = await read_role(aws, name, priority=priority)
+    except AwsDenied as denied:
+        if denied.action != "iam:GetRole":
+            raise
+    else:
+        roles.blind = False
+        return role
+    roles.blind = True
+    attached = await read_attached(aws, name, priority=priority)
+    return None if attached is None else ObservedRole(name=name, arn=arn, id="", attached=attached)

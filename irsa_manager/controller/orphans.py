@@ -1,0 +1,24 @@
+"""Roles that bear this cluster's mark and that no object names: reported, never removed unasked.
+
+They are left by finalizers that were cut off by force, and by objects deleted with cleanup: false.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from irsa_manager.plan.mark import MarkKeys, Whose, judge
+from irsa_manager.plan.observed import ObservedRole
+from irsa_manager.plan.ownership import marks
+
+
+def orphans(
+    roles: Iterable[ObservedRole], keys: MarkKeys, account: str, named: Callable[[str], bool]
+) -> list[ObservedRole]:
+    """Those of the account's roles. named: whether some object names a role of that name."""
+    return [
+        role
+        for role in roles
+        if not named(role.name)
+        and any(judge(keys, account, role.name, "", text) is not Whose.UNMARKED for text in marks(role))
+    ]

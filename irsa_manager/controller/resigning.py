@@ -1,0 +1,114 @@
+"""Roles that were this cluster's but can't be known as such: found, and signed anew by an administrator.
+
+Two kinds: those that the Go program before us made, which bear no mark, and those whose mark was made with a key that
+is lost. What makes a role a candidate is evidence for a person to judge, never proof: status can be forged by whoever
+may write it, so nothing is signed before somebody has read the list.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import msgspec
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
+
+from irsa_manager.api import names
+from irsa_manager.api.irsa import IRSA, Intent, IRSAStatus, RoleStatus
+from irsa_manager.controller.status import signed
+from irsa_manager.controller.survey import Survey
+from irsa_manager.kube.client import Kube
+from irsa_manager.kube.resources import IRSAS
+from irsa_manager.plan.facts import ClusterFacts
+from irsa_manager.plan.mark import MarkKeys, Whose
+from irsa_manager.plan.observed import ObservedRole
+from irsa_manager.plan.ownership import foreign_key, whose
+from irsa_manager.plan.planner import incomplete
+from irsa_manager.trust import arn
+from irsa_manager.trust.document import subjects
+
+PREFIX = "system:serviceaccount:"
+
+
+class Candidate(Struct, frozen=True):
+    """A role that plainly was the object's. trusted: namespace/name that its trust names for this cluster's issuer.
+
+    why: what speaks for it. rival: another object for which the same is true; then neither is signed.
+    """
+
+    irsa: IRSA
+    role: ObservedRole
+    trusted: tuple[str, ...]
+    why: str
+    rival: str = ""
+
+
+def candidates(found: Survey, namespace: str = "") -> list[Candidate]:
+    """All of the cluster's, or of one namespace's objects, in the order of their names. There must be facts."""
+    facts = found.resolved.facts
+    assert facts is not None  # noqa: S101  (the caller has asked)
+    each = [_candidate(irsa, found, facts) for _, irsa in sorted(found.view.irsas.items())]
+    all_ = [candidate for candidate in each if candidate is not None]
+    wanting = Counter(candidate.role.arn for candidate in all_)
+    result = []
+    for candidate in all_:
+        rival = ""
+        if wanting[candidate.role.arn] > 1:
+            rival = next(
+                c.irsa.key for c in all_ if c.role.arn == candidate.role.arn and c.irsa.key != candidate.irsa.key
+            )
+        if namespace in {"", candidate.irsa.metadata.namespace}:
+            result.append(replace(candidate, rival=rival))
+    return result
+
+
+def _candidate(irsa: IRSA, found: Survey, facts: ClusterFacts) -> Candidate | None:
+    spec, status = irsa.spec, irsa.status
+    if spec is UNSET or incomplete(spec) or irsa.metadata.deleting or spec.iam_role.management_policy == "Reference":
+        return None
+    role = found.view.roles.get(spec.iam_role.name)
+    if role is None or not role.id or whose(role, irsa.key, facts.account, found.keys, status) is not Whose.UNMARKED:
+        return None
+    trusted = trusted_here(role, facts)
+    if not trusted:
+        return None
+    bound = {f"{b.namespace}/{b.name}" for b in status.service_accounts}
+    if not status.role.name and not status.record.mac:
+        if names.FINALIZER in irsa.metadata.finalizers and bound and bound <= set(trusted) and not foreign_key(role):
+            return Candidate(irsa, role, trusted, "the Go program made it")
+        return None
+    if status.role.id == role.id and status.role.origin == "Created":
+        return Candidate(irsa, role, trusted, "the status has its id; its mark and record are of another key")
+    return None
+
+
+def trusted_here(role: ObservedRole, facts: ClusterFacts) -> tuple[str, ...]:
+    """namespace/name of the ServiceAccounts of this cluster that the role's trust names."""
+    provider = arn.provider_arn(facts.partition, facts.account, facts.host)
+    found = {s.removeprefix(PREFIX).replace(":", "/") for p, s in subjects(role.trust) if p == provider}
+    return tuple(sorted(key for key in found if not set(key) & set("*?")))
+
+
+def signed_anew(candidate: Candidate, account: str, keys: MarkKeys) -> IRSAStatus:
+    """The status that says that the role is the object's, with the bindings that it has kept."""
+    irsa, role = candidate.irsa, candidate.role
+    after = replace(
+        irsa.status,
+        role=RoleStatus(name=role.name, arn=role.arn, id=role.id, account_id=account, origin="Created"),
+        intent=Intent(),
+        adoption=UNSET,
+        kept_bindings=candidate.trusted,
+        # What was set on them can't be vouched for.
+        service_accounts=tuple(replace(b, annotations=(), labels=()) for b in irsa.status.service_accounts),
+    )
+    return replace(after, record=signed(keys, irsa, after))
+
+
+async def sign(kube: Kube, candidate: Candidate, account: str, keys: MarkKeys) -> None:
+    """Write that status, only if the object is still as it was read. Raises KubernetesError."""
+    metadata = candidate.irsa.metadata
+    body = {
+        "metadata": {"resourceVersion": metadata.resource_version, "uid": metadata.uid},
+        "status": msgspec.to_builtins(signed_anew(candidate, account, keys)),
+    }
+    await kube.apply(IRSAS, metadata.namespace, metadata.name, body, subresource="status")

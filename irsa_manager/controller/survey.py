@@ -1,0 +1,158 @@
+"""One look at cluster and account, for whoever isn't the controller and wants to decide as the controller would.
+
+Commands and the demo fill the controller's own view from lists in place of watches; the plan is then made by the same
+code from the same kind of Situation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import UNSET, Struct
+
+from irsa_manager.api import names
+from irsa_manager.api.errors import AwsDenied
+from irsa_manager.api.irsa import IRSA
+from irsa_manager.aws.calls import Aws
+from irsa_manager.aws.snapshot import sweep
+from irsa_manager.controller.looking import look
+from irsa_manager.controller.roles import RoleStore
+from irsa_manager.controller.setup import Resolved, SetupResolver
+from irsa_manager.controller.telling import Told, problem_told
+from irsa_manager.controller.trouble import other_account, role_arn, role_names, unresolved
+from irsa_manager.controller.view import ClusterView
+from irsa_manager.kube.client import Kube
+from irsa_manager.kube.resources import IRSAS, IRSASETUPS, NAMESPACES, SERVICE_ACCOUNTS, key_of
+from irsa_manager.plan.decision import Decision
+from irsa_manager.plan.facts import Situation
+from irsa_manager.plan.mark import MarkKeys
+from irsa_manager.plan.planner import decide, incomplete
+from irsa_manager.plan.removal import decide_deletion
+
+
+class Verdict(Struct, frozen=True):
+    """What the controller would do for one object. decision: None where it would do nothing; then told says why.
+
+    told: also what would be wrong although there is a plan.
+    """
+
+    key: str
+    decision: Decision | None = None
+    told: tuple[Told, ...] = ()
+    note: str = ""
+
+    @property
+    def pending(self) -> bool:
+        """Whether something is to be written, or something is wrong."""
+        return bool(self.told) or (self.decision is not None and bool(self.decision.plan.actions))
+
+
+class Survey:
+    """Cluster and account as they were when it was made. resolved: the facts; view: everything else."""
+
+    def __init__(self, view: ClusterView, resolved: Resolved, keys: MarkKeys) -> None:
+        self.view = view
+        self.resolved = resolved
+        self.keys = keys
+
+    def situation(self, irsa: IRSA) -> Situation:
+        """What the planner needs for one object; there must be facts."""
+        assert self.resolved.facts is not None  # noqa: S101  (asked for by verdict())
+        return self.view.situation(irsa, self.resolved.facts, self.keys)
+
+    def verdict(self, irsa: IRSA) -> Verdict:
+        """What the controller would do for the object now."""
+        if irsa.metadata.annotations.get(names.ANNOTATION_RELEASE) == "true":
+            return Verdict(irsa.key, note="it is released (irsa-manager release): nothing is written")
+        if irsa.spec is not UNSET and irsa.spec.suspend:
+            return Verdict(irsa.key, note="it is suspended: nothing is written")
+        if lacking := incomplete(irsa.spec):
+            return Verdict(irsa.key, note=f"{lacking} is missing: nothing is written")
+        facts = self.resolved.facts
+        if facts is None:
+            return Verdict(irsa.key, told=(unresolved(self.resolved),))
+        elsewhere = other_account(irsa, facts)
+        if elsewhere is not None:
+            return Verdict(irsa.key, told=(elsewhere,))
+        if irsa.metadata.deleting:
+            return Verdict(irsa.key, decide_deletion(irsa, self.situation(irsa)), note="it is being deleted")
+        decision = decide(irsa, self.situation(irsa))
+        problems = (
+            decision.ready_problem,
+            decision.role_problem,
+            decision.accounts_problem,
+            decision.role_warning,
+        )
+        return Verdict(irsa.key, decision, tuple(problem_told(problem) for problem in problems if problem is not None))
+
+
+async def survey(
+    kube: Kube, aws: Aws, namespace: str, keys: MarkKeys, *, setup: str = "", drafts: Iterable[IRSA] = ()
+) -> Survey:
+    """Look at cluster and account, for an operator of that namespace.
+
+    setup: as --setup of the controller. drafts: objects as they are going to be, in the place of those that are there.
+    Raises KubernetesError and AwsError; that the cluster's issuer can't be told is in `resolved`.
+    """
+    view = ClusterView(RoleStore())
+    wanted = list(drafts)
+    irsas = {irsa.key: irsa for irsa in [*await kube.list(IRSAS), *wanted]}
+    accounts = {key_of(a.metadata): a for a in await kube.list(SERVICE_ACCOUNTS)}
+    view.irsas, view.accounts = irsas, accounts
+    for space in await kube.list(NAMESPACES):
+        view.namespace_changed(space.metadata.name, space)
+    for key, irsa in irsas.items():
+        view.irsa_changed(key, None, irsa)
+    for key, account in accounts.items():
+        view.account_changed(key, None, account)
+    resolver = SetupResolver(kube, aws, namespace, setup)
+    setups = await kube.list(IRSASETUPS)
+    await _read_account(aws, view, wanted)
+    resolved = await resolver.resolve(setups, view.roles.roles.values(), keys)
+    if resolved.facts is None and resolved.error is not None:
+        raise resolved.error
+    made = Survey(view, resolved, keys)
+    if resolved.facts is not None:
+        await _look_closer(aws, made, wanted)
+        for irsa in irsas.values():
+            # Who claims which ServiceAccount is known only once everybody was asked.
+            made.situation(irsa)
+    return made
+
+
+async def _read_account(aws: Aws, view: ClusterView, drafts: list[IRSA]) -> None:
+    """All roles at once, where that is allowed."""
+    try:
+        snapshot = await sweep(aws, descriptions=any(_describes(irsa) for irsa in drafts))
+    except AwsDenied:
+        view.roles.complete = False
+        return
+    view.roles.swept(snapshot.roles, snapshot.started_monotonic, described=snapshot.described)
+
+
+async def _look_closer(aws: Aws, made: Survey, drafts: list[IRSA]) -> None:
+    """What the sweep doesn't show, or all that is needed where there was none: role by role."""
+    facts, roles = made.resolved.facts, made.view.roles
+    assert facts is not None  # noqa: S101  (asked by the caller)
+    for irsa in drafts:
+        for name in role_names(irsa):
+            known = roles.get(name)
+            undescribed = known is not None and _describes(irsa) and known.description is None
+            if not roles.known(name) or (undescribed and known is not None and known.id):
+                roles.saw(name, await look(aws, roles, name, role_arn(irsa, facts)))
+        if roles.complete:
+            continue
+        # Who holds a ServiceAccount is told by the role that it is annotated with.
+        for account in made.situation(irsa).service_accounts.values():
+            bound_to = account.annotations.get(names.ANNOTATION_ROLE_ARN, "")
+            name = bound_to.rpartition("/")[2]
+            if name and not roles.known(name):
+                roles.saw(name, await look(aws, roles, name, bound_to))
+
+
+def _describes(irsa: IRSA) -> bool:
+    """Whether the object manages what a sweep alone doesn't show."""
+    if irsa.status.role.managed:
+        return True
+    wanted = irsa.spec.iam_role if irsa.spec is not UNSET else None
+    return wanted is not None and (wanted.description is not UNSET or wanted.max_session_duration_seconds is not UNSET)

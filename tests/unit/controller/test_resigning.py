@@ -1,0 +1,107 @@
+"""Which roles an administrator is shown to sign anew, and which never."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from irsa_manager.api import names
+from irsa_manager.api.irsa import (
+    IRSA,
+    BoundServiceAccount,
+    IRSASpec,
+    IRSAStatus,
+    Record,
+    RoleSpec,
+    RoleStatus,
+    ServiceAccountSpec,
+)
+from irsa_manager.api.kube import Metadata
+from irsa_manager.cli.adopt import lines
+from irsa_manager.controller.resigning import candidates, signed_anew
+from irsa_manager.controller.roles import RoleStore
+from irsa_manager.controller.setup import Resolved
+from irsa_manager.controller.survey import Survey
+from irsa_manager.controller.view import ClusterView
+from irsa_manager.plan.facts import ClusterFacts
+from irsa_manager.plan.mark import MarkKeys, Whose, make
+from irsa_manager.plan.observed import ObservedRole
+from irsa_manager.plan.ownership import whose
+
+ACCOUNT, HOST, KEYS, LOST = "111122223333", "oidc.example.test/id/A", MarkKeys(b"k" * 32), MarkKeys(b"l" * 32)
+FACTS = ClusterFacts(
+    partition="aws", account=ACCOUNT, issuer=f"https://{HOST}", host=HOST, cluster="c", operator_namespace="op"
+)
+
+
+def role(*, sid: str = "", host: str = HOST) -> ObservedRole:
+    statement = {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{host}"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {f"{host}:sub": "system:serviceaccount:a:web"}},
+    }
+    trust = {"Version": "2012-10-17", "Statement": [statement]}
+    return ObservedRole(name="r", arn=f"arn:aws:iam::{ACCOUNT}:role/r", id="AROAX", trust=trust)
+
+
+def irsa(name: str, status: IRSAStatus, *, finalizer: bool = True) -> IRSA:
+    spec = IRSASpec(
+        cleanup=True,
+        service_account=ServiceAccountSpec(name="web", namespaces=("a",)),
+        iam_role=RoleSpec(name="r"),
+    )
+    finalizers = [names.FINALIZER] if finalizer else []
+    return IRSA(metadata=Metadata(name=name, namespace="a", finalizers=finalizers), spec=spec, status=status)
+
+
+def seen(observed: ObservedRole, *irsas: IRSA) -> Survey:
+    view = ClusterView(RoleStore())
+    view.irsas = {each.key: each for each in irsas}
+    view.roles.swept({"r": observed}, 0.0, described=False)
+    return Survey(view, Resolved(facts=FACTS), KEYS)
+
+
+UPSTREAMS = IRSAStatus(service_accounts=(BoundServiceAccount("a", "web"),))
+OURS = IRSAStatus(role=RoleStatus(name="r", id="AROAX", origin="Created"), record=Record("0" * 22))
+
+
+@pytest.mark.parametrize(
+    ("status", "observed"), [(UPSTREAMS, role()), (OURS, role(sid=make(LOST, ACCOUNT, "r", "a/i"))), (OURS, role())]
+)
+def test_what_was_signed_is_the_objects(status: IRSAStatus, observed: ObservedRole) -> None:
+    (candidate,) = candidates(seen(observed, irsa("i", status)))
+    assert whose(observed, "a/i", ACCOUNT, KEYS, status) is Whose.UNMARKED
+    after = signed_anew(candidate, ACCOUNT, KEYS)
+    assert after.kept_bindings == ("a/web",)
+    assert whose(observed, "a/i", ACCOUNT, KEYS, after) is Whose.MINE
+    assert whose(observed, "a/other", ACCOUNT, KEYS, after) is Whose.UNMARKED
+    assert candidates(seen(observed, irsa("i", after))) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "observed", "finalizer"),
+    [
+        (UPSTREAMS, role(host="oidc.example.test/id/B"), True),
+        (UPSTREAMS, role(), False),
+        (UPSTREAMS, role(sid=make(LOST, ACCOUNT, "r", "a/i")), True),
+        (UPSTREAMS, role(sid=make(KEYS, ACCOUNT, "r", "b/other")), True),
+        (replace(UPSTREAMS, service_accounts=(BoundServiceAccount("a", "more"),)), role(), True),
+        (IRSAStatus(), role(), True),
+        (replace(OURS, role=replace(OURS.role, id="AROAY")), role(), True),
+        (replace(OURS, role=replace(OURS.role, origin="Adopted")), role(), True),
+        (OURS, role(sid=make(KEYS, ACCOUNT, "r", "b/other")), True),
+    ],
+)
+def test_what_was_not_plainly_the_objects_is_not_listed(
+    status: IRSAStatus, observed: ObservedRole, finalizer: bool
+) -> None:
+    assert candidates(seen(observed, irsa("i", status, finalizer=finalizer))) == []
+
+
+def test_a_role_that_two_would_have_is_told_of_both_and_signed_for_neither() -> None:
+    found = candidates(seen(role(), irsa("one", UPSTREAMS), irsa("two", OURS)))
+    assert [(c.irsa.key, c.rival) for c in found] == [("a/one", "a/two"), ("a/two", "a/one")]
+    assert sum("not signed" in line for line in lines(found)) == 2
+    assert candidates(seen(role(), irsa("one", UPSTREAMS), irsa("two", OURS)), "b") == []
