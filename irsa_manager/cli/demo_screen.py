@@ -15,8 +15,8 @@ from rich.text import Text
 
 from irsa_manager.cli import demo_text as text
 from irsa_manager.cli import plan_lines as plans
+from irsa_manager.plan.decision import Decision
 from irsa_manager.plan.facts import ClusterFacts
-from irsa_manager.plan.planner import Decision
 from irsa_manager.sandbox import running
 from irsa_manager.sandbox.demo.play import Played
 from irsa_manager.sandbox.demo.steps import Result, Step

@@ -71,11 +71,26 @@ GROUPS: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
             ),
         ),
     ),
-    ("ask", (Entry("help", "irsa_manager.cli.explain_code:help_code", "What a reason (CODE) means, what to do"),)),
+    (
+        "work",
+        (
+            Entry("plan", "irsa_manager.cli.plan:plan", "What the controller would do for these manifests, and why"),
+            Entry("release", "irsa_manager.cli.release:release", "Give IRSAs up and leave everything as it is"),
+            Entry("adopt", "irsa_manager.cli.adopt:adopt", "Sign roles anew that were this cluster's"),
+        ),
+    ),
+    (
+        "ask",
+        (
+            Entry("status", "irsa_manager.cli.status:status", "Which IRSAs are ready, and why the others aren't"),
+            Entry("help", "irsa_manager.cli.explain_code:help_code", "What a reason (CODE) means, what to do"),
+        ),
+    ),
     (
         "install",
         (
             Entry("crds", "irsa_manager.cli.crds:crds", "Print or apply the CustomResourceDefinitions"),
+            Entry("policies", "irsa_manager.cli.policies:policies", "Print the admission policies, for kubectl apply"),
             Entry("version", "irsa_manager.cli.main:version", "The version of this program"),
         ),
     ),

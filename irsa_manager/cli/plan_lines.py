@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from irsa_manager.api.names import ANNOTATION_ROLE_ARN
 from irsa_manager.plan import actions as do
+from irsa_manager.plan.decision import Decision
 from irsa_manager.plan.facts import ClusterFacts
-from irsa_manager.plan.planner import Decision
 from irsa_manager.trust.arn import policy_name
 from irsa_manager.trust.document import short_subject
 
@@ -53,17 +54,28 @@ def compact(lines: list[PlanLine]) -> list[PlanLine]:
     return short
 
 
-def summary(decision: Decision) -> str:
-    """How much it is: `4 to add, 0 to change, 0 to remove; 2 AWS calls`."""
-    signs = [_line(action).sign for action in decision.plan.actions]
-    calls = sum(isinstance(action, do.AwsAction) for action in decision.plan.actions)
-    counted = f"{signs.count('+')} to add, {signs.count('~')} to change, {signs.count('-')} to remove"
+def counts(decisions: Iterable[Decision]) -> dict[str, int]:
+    """How much it is: add, change, remove, and awsCalls of these."""
+    actions = [action for decision in decisions for action in decision.plan.actions]
+    signs = [_line(action).sign for action in actions]
+    calls = sum(isinstance(action, do.AwsAction) for action in actions)
+    return {"add": signs.count("+"), "change": signs.count("~"), "remove": signs.count("-"), "awsCalls": calls}
+
+
+def summary(*decisions: Decision) -> str:
+    """The same in words: `4 to add, 0 to change, 0 to remove; 2 AWS calls`."""
+    found = counts(decisions)
+    calls = found["awsCalls"]
+    counted = f"{found['add']} to add, {found['change']} to change, {found['remove']} to remove"
     return f"{counted}; {calls} AWS call{'' if calls == 1 else 's'}"
 
 
-def account_line(facts: ClusterFacts, region: str, *, sandbox: bool) -> str:
-    """Where it is going to be written."""
-    return f"On account {facts.account} ({facts.partition}, {region}){', SANDBOX' if sandbox else ''}"
+def account_line(facts: ClusterFacts, region: str, *, sandbox: bool, identity: str = "") -> str:
+    """Where it is going to be written. identity: the caller's ARN; with it the cluster is named too."""
+    line = f"On account {facts.account} ({facts.partition}, {region})"
+    if identity:
+        line += f" as {identity.rpartition(':')[2]}, cluster {facts.cluster}"
+    return f"{line}{', SANDBOX' if sandbox else ''}"
 
 
 def _line(action: do.AwsAction | do.KubeAction) -> PlanLine:

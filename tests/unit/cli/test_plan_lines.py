@@ -12,7 +12,8 @@ from irsa_manager.plan.effects import on_role
 from irsa_manager.plan.facts import ClusterFacts, NamespaceFact, Situation
 from irsa_manager.plan.mark import MarkKeys
 from irsa_manager.plan.observed import ObservedRole, ObservedServiceAccount
-from irsa_manager.plan.planner import decide, decide_deletion
+from irsa_manager.plan.planner import decide
+from irsa_manager.plan.removal import decide_deletion
 
 ACCOUNT, HOST = "111122223333", "oidc.example.test/id/A"
 FACTS = ClusterFacts(

@@ -1,0 +1,129 @@
+"""`irsa-manager adopt --all-mine`: sign roles that were this cluster's and can't be known as such any more."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from irsa_manager.cli.place import Context, Kubeconfig, Operator, Yes, confirm, open_place
+
+if TYPE_CHECKING:
+    from irsa_manager.controller.resigning import Candidate
+    from irsa_manager.kube.client import Kube
+    from irsa_manager.plan.mark import MarkKeys
+
+
+def adopt(
+    all_mine: Annotated[bool, typer.Option("--all-mine", help="All roles that were this cluster's.")] = False,
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Only IRSAs of this namespace.")] = "",
+    yes: Yes = False,
+    operator_namespace: Operator = "",
+    kubeconfig: Kubeconfig = "",
+    context: Context = "",
+) -> int:
+    """List the roles that plainly were this cluster's but bear no mark that verifies; then sign them.
+
+    They are the Go program's, or their mark's key is lost. For administrators: it takes get on Secret
+    irsa-manager-mark and patch on irsas/status. The controller takes the roles over by itself afterwards. (To take a
+    role over that somebody else made: managementPolicy: Adopt in its IRSA.)
+    """
+    import asyncio
+
+    from irsa_manager.api.errors import UsageError
+    from irsa_manager.cli.logs import configure_logs
+    from irsa_manager.kube.operator_namespace import operator_namespace as own
+
+    configure_logs("error")
+    if not all_mine:
+        raise UsageError(
+            "Usage",
+            "Say what: --all-mine.",
+            left="Nothing was tried.",
+            hint="For a role that somebody else made set iamRole.managementPolicy: Adopt in its IRSA.",
+        )
+    return asyncio.run(_adopt(namespace, yes, own(operator_namespace), kubeconfig, context))
+
+
+async def _adopt(namespace: str, yes: bool, operator: str, kubeconfig: str, context: str) -> int:
+    from irsa_manager.api.errors import IrsaError, KubernetesError
+    from irsa_manager.controller.resigning import candidates, sign
+    from irsa_manager.controller.survey import survey
+    from irsa_manager.controller.trouble import unresolved
+    from irsa_manager.kube.errors import KubeForbidden
+    from irsa_manager.kube.resources import IRSAS
+
+    async with open_place(kubeconfig, context) as place:
+        keys = await _keys(place.kube, operator)
+        irsas = await place.kube.list(IRSAS, namespace or None)
+        found = await survey(place.kube, place.aws, operator, keys, drafts=irsas)
+        if found.resolved.facts is None:
+            told = unresolved(found.resolved)
+            raise IrsaError(told.code, told.message, left="Nothing was changed.")
+        listed = candidates(found, namespace)
+        print("\n".join([await place.head(found.resolved), *lines(listed)]))
+        signing = [candidate for candidate in listed if not candidate.rival]
+        if not signing:
+            return 0
+        confirm("The signing", f"Sign {len(signing)}?", yes=yes)
+        account = found.resolved.facts.account
+        failed = 0
+        for candidate in signing:
+            try:
+                await sign(place.kube, candidate, account, keys)
+            except KubeForbidden as error:
+                error.left = "This IRSA and those after it in the list were left as they are."
+                error.hint = "Signing needs patch on irsas/status: run it as a cluster administrator."
+                raise
+            except KubernetesError as error:
+                failed += 1
+                print(f"NOT IRSA {candidate.irsa.key}: {error.message}", file=sys.stderr)
+            else:
+                print(f"ok  IRSA {candidate.irsa.key} owns role {candidate.role.name}")
+    print("Next: irsa-manager status", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def lines(listed: list[Candidate]) -> list[str]:
+    """The list as an administrator judges it, and what signing means."""
+    if not listed:
+        return ["Every role is known by its mark, or never was this cluster's: there is nothing to sign."]
+    told = []
+    for candidate in listed:
+        role = candidate.role
+        told += [
+            f"IRSA {candidate.irsa.key}",
+            f"  role    {role.name}  {role.id}  created {role.created or 'at an unknown time'}",
+            f"  trusts  {', '.join(candidate.trusted)}",
+            f"  why     {candidate.why}",
+        ]
+        if candidate.rival:
+            told.append(f"  ! not signed: IRSA {candidate.rival} would have it too; delete or rename one of them first")
+    return [
+        *told,
+        "Signing means: from then on the role is that IRSA's. The controller rewrites its trust and policies as the",
+        "spec says, and deletes it with the object if cleanup is true. The ServiceAccounts above stay bound, whatever",
+        "tenancy says.",
+    ]
+
+
+async def _keys(kube: Kube, operator: str) -> MarkKeys:
+    from irsa_manager.api.errors import KubernetesError
+    from irsa_manager.controller.marks import read_mark_keys
+    from irsa_manager.kube.errors import KubeForbidden
+
+    try:
+        keys = await read_mark_keys(kube, operator)
+    except KubeForbidden as error:
+        error.left = "Nothing was changed."
+        error.hint = f"It takes get on Secret {operator}/irsa-manager-mark: run it as a cluster administrator."
+        raise
+    if keys is None:
+        raise KubernetesError(
+            "OwnershipUnknown",
+            f"Secret {operator}/irsa-manager-mark has no key yet: there is nothing to sign with.",
+            left="Nothing was changed.",
+            hint="Start the controller: it fills the Secret. (--operator-namespace names another namespace.)",
+        )
+    return keys

@@ -1,0 +1,117 @@
+"""Where a command works: cluster and account, opened together, named before anything is written, and confirmed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from irsa_manager.api import reasons
+from irsa_manager.api.errors import UsageError
+
+if TYPE_CHECKING:
+    from irsa_manager.aws.calls import Aws, Identity
+    from irsa_manager.controller.setup import Resolved
+    from irsa_manager.kube.client import Kube
+
+Kubeconfig = Annotated[str, typer.Option(help="Default: $KUBECONFIG, ~/.kube/config, or the pod's own.")]
+Context = Annotated[str, typer.Option(help="The kubeconfig's context to use.")]
+Operator = Annotated[str, typer.Option("--operator-namespace", help="The operator's namespace.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+Output = Annotated[
+    Literal["table", "wide", "json", "yaml"],
+    typer.Option("--output", "-o", help="table, wide, or json and yaml for programs."),
+]
+
+
+@dataclass(frozen=True)
+class Place:
+    """An open cluster and account."""
+
+    kube: Kube
+    aws: Aws
+    region: str
+    sandbox: bool
+
+    async def head(self, resolved: Resolved) -> str:
+        """The line that says where. Raises AwsError."""
+        from irsa_manager.cli.plan_lines import account_line
+
+        identity = await self.aws.identity()
+        if resolved.facts is not None:
+            return account_line(resolved.facts, self.region, sandbox=self.sandbox, identity=identity.arn)
+        return f"On account {identity.account} ({identity.partition}, {self.region}), cluster {self.kube.server}"
+
+    async def told(self, resolved: Resolved) -> dict[str, Any]:
+        """The same for programs. Raises AwsError."""
+        identity: Identity = await self.aws.identity()
+        return {
+            "account": identity.account,
+            "partition": identity.partition,
+            "region": self.region,
+            "identity": identity.arn,
+            "cluster": resolved.facts.cluster if resolved.facts else "",
+            "apiServer": self.kube.server,
+            "sandbox": self.sandbox,
+        }
+
+
+@asynccontextmanager
+async def open_place(kubeconfig: str, context: str) -> AsyncIterator[Place]:
+    """The cluster of these flags, and the account of the environment. Raises UsageError, AwsError."""
+    from irsa_manager.aws.credentials import AwsSettings, region
+    from irsa_manager.aws.session import open_aws
+    from irsa_manager.kube.client import Kube
+
+    settings = AwsSettings.from_environment(os.environ)
+    async with Kube.connect(kubeconfig or None, context or None) as kube, open_aws(settings) as aws:
+        yield Place(kube, aws, region(settings), sandbox=settings.endpoint_url is not None)
+
+
+def confirm(what: str, question: str, *, yes: bool) -> None:
+    """Ask, where there is a terminal. what: the beginning of the refusal's sentence. Raises UsageError."""
+    if yes:
+        return
+    if sys.stdin.isatty():
+        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.flush()
+        if sys.stdin.readline().strip().lower() in {"y", "yes"}:
+            return
+    message, left, hint = reasons.parts("ConfirmationRequired", what=what)
+    raise UsageError("ConfirmationRequired", message, left=left, hint=hint)
+
+
+def one_key(target: str, namespace: str) -> tuple[str, str]:
+    """Namespace and name of `NS/NAME`, or of `NAME` with -n. Raises UsageError."""
+    before, slash, name = target.partition("/")
+    if not slash:
+        before, name = namespace, target
+    if not before or not name or "/" in name or (slash and namespace and namespace != before):
+        why = "says another namespace than -n" if slash and namespace and before and name else "names no object"
+        raise UsageError(
+            "Usage", f"{target} {why}.", left="Nothing was tried.", hint="Write NAMESPACE/NAME, or NAME with -n."
+        )
+    return before, name
+
+
+def in_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def print_data(kind: str, content: dict[str, Any], output: str) -> None:
+    """A result for programs: json or yaml, beginning with its kind and the version of its form."""
+    from irsa_manager.cli.output import print_json
+
+    if output == "json":
+        print_json(kind, content)
+        return
+    import yaml
+
+    print(yaml.safe_dump({"kind": kind, "version": 1, **content}, sort_keys=False, width=110), end="")

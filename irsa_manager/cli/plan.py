@@ -1,0 +1,148 @@
+"""`irsa-manager plan`: what the controller would do for these manifests, by the controller's own planner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from irsa_manager.cli.place import Context, Kubeconfig, Operator, Output, Place, open_place, print_data
+
+SHORTEST_KEY = 16
+"""Bytes."""
+
+if TYPE_CHECKING:
+    from irsa_manager.cli.manifests import Read
+    from irsa_manager.controller.survey import Survey, Verdict
+    from irsa_manager.kube.client import Kube
+    from irsa_manager.plan.mark import MarkKeys
+
+
+def plan(
+    file: Annotated[list[str], typer.Option("--file", "-f", metavar="FILE|DIR|-", help="IRSAs as YAML; repeatable.")],
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Of objects that name none.")] = "",
+    mark_key: Annotated[
+        Path | None, typer.Option(help="A file with the marks' key; default: Secret irsa-manager-mark.")
+    ] = None,
+    setup: Annotated[str, typer.Option(metavar="NS/NAME", help="As the controller's --setup.")] = "",
+    operator_namespace: Operator = "",
+    output: Output = "table",
+    kubeconfig: Kubeconfig = "",
+    context: Context = "",
+) -> int:
+    """Show what the controller would do for these IRSAs, and write nothing.
+
+    Each is checked by the API server first (server dry-run). AWS: the environment, as for the controller. Exit status
+    2 if something is to be written or something is wrong, 0 if there is nothing to do.
+    """
+    import asyncio
+
+    from irsa_manager.cli.logs import configure_logs
+    from irsa_manager.cli.manifests import read_manifests
+    from irsa_manager.kube.operator_namespace import operator_namespace as own
+
+    configure_logs("error")
+    read = read_manifests(file, namespace)
+    return asyncio.run(
+        _plan(
+            read, own(operator_namespace), setup, _key_in(mark_key) if mark_key else None, output, kubeconfig, context
+        )
+    )
+
+
+async def _plan(
+    read: Read, operator: str, setup: str, key: MarkKeys | None, output: str, kubeconfig: str, context: str
+) -> int:
+    import sys
+
+    from irsa_manager.cli.manifests import as_stored
+    from irsa_manager.controller.survey import survey
+
+    for other in read.passed_over:
+        print(f"passed over: {other}", file=sys.stderr)
+    async with open_place(kubeconfig, context) as place:
+        drafts = [await as_stored(place.kube, manifest) for manifest in read.manifests]
+        keys = key or await _keys(place.kube, operator)
+        found = await survey(place.kube, place.aws, operator, keys, setup=setup, drafts=drafts)
+        verdicts = [found.verdict(draft) for draft in drafts]
+        if output in {"json", "yaml"}:
+            print_data("Plan", await as_data(place, found, verdicts), output)
+        else:
+            print("\n".join([await place.head(found.resolved), *lines(verdicts)]))
+    return 2 if any(verdict.pending for verdict in verdicts) else 0
+
+
+def lines(verdicts: list[Verdict]) -> list[str]:
+    """The plan as people read it, without the line that says where."""
+    from irsa_manager.cli.plan_lines import plan_lines, summary
+
+    told: list[str] = []
+    for verdict in verdicts:
+        told.append(f"IRSA {verdict.key}")
+        if verdict.note:
+            told.append(f"  {verdict.note}")
+        if verdict.decision is not None:
+            told += [str(line) for line in plan_lines(verdict.decision)]
+        told += [f"  ! {each.code}: {each.message}" for each in verdict.told]
+        if not verdict.pending and not verdict.note:
+            told.append("  nothing to do")
+    decisions = [verdict.decision for verdict in verdicts if verdict.decision is not None]
+    wrong = sum(bool(verdict.told) for verdict in verdicts)
+    last = f"Plan: {summary(*decisions)}."
+    if wrong:
+        last += f" {wrong} of {len(verdicts)} with something wrong (!)."
+    if any(verdict.pending for verdict in verdicts) and not wrong:
+        last += " Next: kubectl apply"
+    return [*told, last]
+
+
+async def as_data(place: Place, found: Survey, verdicts: list[Verdict]) -> dict[str, Any]:
+    """The plan for programs."""
+    from irsa_manager.cli.plan_lines import counts, plan_lines
+
+    objects = [
+        {
+            "object": verdict.key,
+            "note": verdict.note,
+            "lines": [
+                {"sign": line.sign, "kind": line.kind, "name": line.name, "note": line.note}
+                for line in (plan_lines(verdict.decision) if verdict.decision is not None else ())
+            ],
+            "problems": [{"reason": each.code, "message": each.message} for each in verdict.told],
+        }
+        for verdict in verdicts
+    ]
+    decisions = [verdict.decision for verdict in verdicts if verdict.decision is not None]
+    return {**await place.told(found.resolved), "objects": objects, "counts": counts(decisions)}
+
+
+def _key_in(file: Path) -> MarkKeys:
+    """The key in a file. Raises UsageError."""
+    from irsa_manager.api.errors import UsageError
+    from irsa_manager.plan.mark import MarkKeys
+
+    hint = "Write the bytes of entry key of Secret irsa-manager-mark into a file, base64-decoded."
+    try:
+        key = file.read_bytes()
+    except OSError as error:
+        raise UsageError("Usage", f"{file} can't be read: {error.strerror}.", hint=hint) from error
+    if len(key) < SHORTEST_KEY:
+        raise UsageError("Usage", f"{file} is no key: it has under {SHORTEST_KEY} bytes.", hint=hint)
+    return MarkKeys(key)
+
+
+async def _keys(kube: Kube, operator: str) -> MarkKeys:
+    """The cluster's keys; a random one, which verifies nothing, where the cluster has none yet."""
+    import secrets
+
+    from irsa_manager.controller.marks import read_mark_keys
+    from irsa_manager.kube.errors import KubeForbidden
+    from irsa_manager.plan.mark import MarkKeys
+
+    try:
+        return await read_mark_keys(kube, operator) or MarkKeys(secrets.token_bytes(32))
+    except KubeForbidden as error:
+        error.left = "Nothing was looked at: without the key nobody can tell whose a role is."
+        error.hint = "Name a file with it (--mark-key), or read the controller's own verdict: irsa-manager status."
+        raise
