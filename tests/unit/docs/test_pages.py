@@ -30,9 +30,13 @@ def page(name: str) -> str:
     return (DOCS / name).read_text()
 
 
+def examples() -> str:
+    return "".join(file.read_text() for file in (ROOT / "examples").glob("*.yaml"))
+
+
 @pytest.mark.parametrize("field", sorted(leaves(dict(irsa_fields.TABLE), below="spec.")))
 def test_every_field_of_an_irsa_is_on_its_page(field: str) -> None:
-    text = page("irsa.md") + "".join(file.read_text() for file in (ROOT / "examples").glob("*.yaml"))
+    text = page("irsa.md") + examples()
     optional = {"key", "operator", "values", "matchExpressions"}  # Kubernetes' own selector
     assert field in optional or re.search(rf"\b{field}\b", text)
 
@@ -40,7 +44,7 @@ def test_every_field_of_an_irsa_is_on_its_page(field: str) -> None:
 @pytest.mark.parametrize("field", sorted(leaves(dict(irsasetup_fields.TABLE), below="spec.")))
 def test_every_field_of_a_setup_is_on_its_page(field: str) -> None:
     selfhosted = {"discovery", "s3", "region", "bucketName"}  # described when they do something
-    assert field in selfhosted or re.search(rf"\b{field}\b", page("setup.md"))
+    assert field in selfhosted or re.search(rf"\b{field}\b", page("setup.md") + page("tenancy.md") + examples())
 
 
 def test_every_metric_is_on_the_page_and_no_other() -> None:
