@@ -170,7 +170,10 @@ class BoundServiceAccount(Struct, omit_defaults=True, frozen=True, order=True):
 
 
 class IRSAStatus(Struct, rename="camel", omit_defaults=True, frozen=True):
-    """What the controller last did and saw. kept_bindings: namespace/name of those kept at a takeover, signed too."""
+    """What the controller last did and saw.
+
+    kept_bindings: namespace/name of ServiceAccounts, kept_audiences: audiences that stay at a takeover; signed too.
+    """
 
     observed_generation: int = 0
     role: RoleStatus = field(default_factory=RoleStatus)
@@ -178,6 +181,7 @@ class IRSAStatus(Struct, rename="camel", omit_defaults=True, frozen=True):
     intent: Intent = field(default_factory=Intent)
     adoption: Adoption | UnsetType = UNSET
     kept_bindings: tuple[str, ...] = ()
+    kept_audiences: tuple[str, ...] = ()
     retired_roles: tuple[RoleStatus, ...] = ()
     issuer: str = ""
     service_accounts: tuple[BoundServiceAccount, ...] = ()

@@ -71,8 +71,8 @@ IRSA: Final[dict[str, Field]] = {
     "status.record": Field(description="What makes the role's id evidence."),
     "status.record.mac": Field(
         description=(
-            "HMAC over account, role name and id, namespace and name, adoption and keptBindings, with the manager's "
-            "key."
+            "HMAC over account, role name and id, namespace and name, adoption, keptBindings and keptAudiences, with "
+            "the manager's key."
         )
     ),
     "status.intent": Field(
@@ -103,6 +103,12 @@ IRSA: Final[dict[str, Field]] = {
         description=(
             "ServiceAccounts, as namespace/name, that were bound when the role was taken over from the Go program. "
             "They stay bound whatever tenancy says, if record.mac vouches for them."
+        )
+    ),
+    "status.keptAudiences": Field(
+        description=(
+            "Audiences that bound ServiceAccounts asked for when the role was taken over from the Go program. The role "
+            "accepts them as long as one asks, unless trust.audiences is set, if record.mac vouches for them."
         )
     ),
     "status.retiredRoles": Field(description="Roles of former names, until they are gone."),

@@ -19,7 +19,10 @@ from irsa_manager.plan.mark import MarkKeys
 
 @dataclass(frozen=True)
 class Context:
-    """resolved: the facts of the moment. wake: look at these objects too. guard: raises where leadership is lost."""
+    """resolved: the facts of the moment. wake: look at these objects too. guard: raises where leadership is lost.
+
+    operator_namespace: the only one in which the Go program's objects are taken over by themselves; "" for none.
+    """
 
     kube: Kube
     aws: Aws
@@ -30,6 +33,7 @@ class Context:
     resolved: Callable[[], Resolved]
     wake: Callable[[set[str]], None]
     guard: Callable[[], None]
+    operator_namespace: str = ""
 
     async def set_finalizers(self, irsa: IRSA, finalizers: list[str]) -> IRSA:
         """Write the finalizers, only if the object is still that version. Raises KubeConflict."""

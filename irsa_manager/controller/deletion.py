@@ -146,7 +146,7 @@ class Deletion:
     async def _facts_of_caller(self) -> ClusterFacts:
         """Enough to look for a role of ours and to let go, where the cluster's issuer was never found."""
         identity = await self._c.aws.identity()
-        return ClusterFacts(identity.partition, identity.account, "", "", "", "")
+        return ClusterFacts(identity.partition, identity.account, "", "", "", self._c.operator_namespace)
 
     def _facts_of_status(self, irsa: IRSA) -> ClusterFacts | None:
         """Enough to delete by, where the setup is gone but the account is known."""
@@ -159,7 +159,7 @@ class Deletion:
             issuer=irsa.status.issuer,
             host=irsa.status.issuer.removeprefix("https://"),
             cluster="",
-            operator_namespace="",
+            operator_namespace=self._c.operator_namespace,
         )
 
     async def _let_go(self, irsa: IRSA) -> None:

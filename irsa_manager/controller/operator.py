@@ -137,6 +137,7 @@ class Operator:
                 resolved=lambda: self._resolved,
                 wake=self._wake,
                 guard=self._guard,
+                operator_namespace=self._settings.namespace,
             )
         )
         self._sweeper = Sweeper(

@@ -44,7 +44,8 @@ from irsa_manager.plan.desired import DesiredRole
 from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.mark import intent_valid
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.planner import decide, incomplete
+from irsa_manager.plan.ownership import noted, upstreams
+from irsa_manager.plan.planner import audiences_asked, decide, incomplete, left_by_upstream
 
 REWRITE_SECONDS = 600.0
 """How often what can't be read is written again."""
@@ -70,6 +71,8 @@ class Reconciler:
             self._rewritten.pop(key, None)
             return None
         try:
+            if upstreams(irsa, self._c.operator_namespace) and not noted(irsa):
+                irsa = await self._c.reporter.write_status(irsa, statuses.noting(irsa))
             if irsa.metadata.annotations.get(names.ANNOTATION_RELEASE) == "true":
                 return await self._deletion.release(irsa)
             if irsa.metadata.deleting:
@@ -121,6 +124,11 @@ class Reconciler:
             await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, error_told(error), now))
             raise TryAgain(error.code, error.message) from error
         situation = self._c.view.situation(irsa, facts, self._c.keys)
+        moving = left_by_upstream(irsa, situation)
+        if moving is not None:
+            after = statuses.taking_over(irsa, moving, audiences_asked(irsa.spec, situation), facts, self._c.keys)
+            irsa = await self._c.reporter.write_status(irsa, after)
+            situation = self._c.view.situation(irsa, facts, self._c.keys)
         rewrite = self._rewrite_due(irsa)
         decision = decide(irsa, situation, tagging=self._c.hands.tagging, rewrite=rewrite)
         if decision.ready_problem is not None:

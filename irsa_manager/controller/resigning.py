@@ -13,7 +13,6 @@ import msgspec
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from irsa_manager.api import names
 from irsa_manager.api.irsa import IRSA, Intent, IRSAStatus, RoleStatus
 from irsa_manager.controller.status import signed
 from irsa_manager.controller.survey import Survey
@@ -22,8 +21,8 @@ from irsa_manager.kube.resources import IRSAS
 from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.mark import MarkKeys, Whose
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import foreign_key, whose
-from irsa_manager.plan.planner import incomplete
+from irsa_manager.plan.ownership import foreign_key, perhaps_upstreams, whose
+from irsa_manager.plan.planner import audiences_asked, incomplete
 from irsa_manager.trust import arn
 from irsa_manager.trust.document import subjects
 
@@ -33,7 +32,8 @@ PREFIX = "system:serviceaccount:"
 class Candidate(Struct, frozen=True):
     """A role that plainly was the object's. trusted: namespace/name that its trust names for this cluster's issuer.
 
-    why: what speaks for it. rival: another object for which the same is true; then neither is signed.
+    why: what speaks for it. rival: another object for which the same is true; then neither is signed. audiences: that
+    ServiceAccounts of a role that asked for none ask for.
     """
 
     irsa: IRSA
@@ -41,6 +41,7 @@ class Candidate(Struct, frozen=True):
     trusted: tuple[str, ...]
     why: str
     rival: str = ""
+    audiences: tuple[str, ...] = ()
 
 
 def candidates(found: Survey, namespace: str = "") -> list[Candidate]:
@@ -74,8 +75,9 @@ def _candidate(irsa: IRSA, found: Survey, facts: ClusterFacts) -> Candidate | No
         return None
     bound = {f"{b.namespace}/{b.name}" for b in status.service_accounts}
     if not status.role.name and not status.record.mac:
-        if names.FINALIZER in irsa.metadata.finalizers and bound and bound <= set(trusted) and not foreign_key(role):
-            return Candidate(irsa, role, trusted, "the Go program made it")
+        if perhaps_upstreams(irsa) and bound <= set(trusted) and not foreign_key(role):
+            audiences = audiences_asked(spec, found.situation(irsa))
+            return Candidate(irsa, role, trusted, "the Go program made it", audiences=audiences)
         return None
     if status.role.id == role.id and status.role.origin == "Created":
         return Candidate(irsa, role, trusted, "the status has its id; its mark and record are of another key")
@@ -98,6 +100,7 @@ def signed_anew(candidate: Candidate, account: str, keys: MarkKeys) -> IRSAStatu
         intent=Intent(),
         adoption=UNSET,
         kept_bindings=candidate.trusted,
+        kept_audiences=candidate.audiences,
         # What was set on them can't be vouched for.
         service_accounts=tuple(replace(b, annotations=(), labels=()) for b in irsa.status.service_accounts),
     )

@@ -81,6 +81,7 @@ def judged(
         intent=Intent(),
         adoption=adoption,
         kept_bindings=decision.before.kept_bindings,
+        kept_audiences=decision.before.kept_audiences,
         retired_roles=_retired(before, decision, role_status.name),
         issuer=facts.issuer,
         service_accounts=decision.bound,
@@ -135,6 +136,21 @@ def adopting(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys
     return replace(after, record=signed(keys, irsa, after))
 
 
+def noting(irsa: IRSA) -> IRSAStatus:
+    """That the Go program made the role, before anything else is said in the place where that is to be seen."""
+    assert irsa.spec is not UNSET  # noqa: S101  (it was ready once)
+    return replace(irsa.status, role=RoleStatus(name=irsa.spec.iam_role.name, origin="Created"))
+
+
+def taking_over(
+    irsa: IRSA, role: ObservedRole, audiences: tuple[str, ...], facts: ClusterFacts, keys: MarkKeys
+) -> IRSAStatus:
+    """What has to be in the status before the first write to a role that the Go program made. audiences: in use."""
+    status = RoleStatus(name=role.name, arn=role.arn, id=role.id, account_id=facts.account, origin="Created")
+    after = replace(irsa.status, role=status, kept_audiences=audiences)
+    return replace(after, record=signed(keys, irsa, after))
+
+
 def intending(irsa: IRSA, role: str, facts: ClusterFacts, keys: MarkKeys, now: str) -> IRSAStatus:
     """What has to be in the status before a role is created that can't be read afterwards."""
     mac = sign_intent(keys, facts.account, role, irsa.key, now)
@@ -183,6 +199,7 @@ def foretold(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys
         service_accounts=before.service_accounts,
         adoption=before.adoption,
         kept_bindings=before.kept_bindings,
+        kept_audiences=before.kept_audiences,
     )
     retired = {r.name.lower(): r for r in (*irsa.status.retired_roles, before.role) if r.name}
     retired.pop(role.name.lower(), None)

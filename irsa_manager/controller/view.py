@@ -18,8 +18,9 @@ from irsa_manager.kube.resources import Namespace, ServiceAccount, split_key
 from irsa_manager.plan.facts import ClusterFacts, NamespaceFact, Situation
 from irsa_manager.plan.mark import MarkKeys
 from irsa_manager.plan.namespaces import is_glob, may_concern, resolve
-from irsa_manager.plan.observed import ObservedServiceAccount
-from irsa_manager.plan.ownership import whose
+from irsa_manager.plan.observed import ObservedRole, ObservedServiceAccount
+from irsa_manager.plan.ownership import verdict
+from irsa_manager.plan.planner import incomplete, permitted
 
 Key = tuple[str, str]
 K = TypeVar("K", bound=Hashable)
@@ -30,7 +31,7 @@ LONGEST_ARN = 2048
 
 
 UPSTREAM = (names.FIELD_MANAGER, "Apply")
-"""How the Go program before us wrote, and nobody else did, the ServiceAccounts that it made."""
+"""How the Go program before us wrote. Its ServiceAccounts are those that nobody but it and we have written."""
 
 
 class Index(Generic[K, V]):
@@ -70,8 +71,8 @@ def observe(account: ServiceAccount) -> ObservedServiceAccount:
         resource_version=metadata.resource_version,
         labels=metadata.labels,
         annotations=metadata.annotations,
-        # Upstream's ServiceAccounts bear no label, but nobody else ever wrote them.
-        made=metadata.labels.get(names.LABEL_CREATED) == "true" or writers == {UPSTREAM},
+        made=metadata.labels.get(names.LABEL_CREATED) == "true"
+        or (UPSTREAM in writers and {manager for manager, _ in writers} == {names.FIELD_MANAGER}),
         deleting=metadata.deleting,
     )
 
@@ -234,8 +235,9 @@ class ClusterView:
         """Of these ServiceAccounts those that another living object claims and holds.
 
         Who is annotated with a role of its own holds it, then who is older, then who comes first by name. An object
-        whose role isn't its own can bind nobody, so it holds nothing.
+        that could bind nobody, since its role isn't its own or tenancy denies it, holds only what it has bound.
         """
+        bare = Situation(facts=facts, keys=keys, namespaces=self._namespace_facts, roles=self.roles.roles)
         holders: dict[Key, str] = {}
         for place in places:
             rivals = [
@@ -244,29 +246,38 @@ class ClusterView:
                 if key != irsa.key
                 and (other := self.irsas.get(key)) is not None
                 and not other.metadata.deleting
-                and self._may_hold(other, facts, keys)
+                and (self._holds(other, place, bare) or self._may_bind(other, bare))
             ]
             if not rivals:
                 continue
             candidates = [irsa, *rivals] if place in wanted else rivals
-            holder = min(candidates, key=lambda candidate: self._rank(candidate, place, facts, keys))
+            holder = min(candidates, key=lambda candidate: self._rank(candidate, place, bare))
             if holder.key != irsa.key:
                 holders[place] = holder.key
         return holders
 
-    def _may_hold(self, irsa: IRSA, facts: ClusterFacts, keys: MarkKeys) -> bool:
-        observed = self.roles.get(irsa.spec.iam_role.name) if irsa.spec is not UNSET else None
-        return observed is None or whose(observed, irsa.key, facts.account, keys, irsa.status).mine
+    def _may_bind(self, irsa: IRSA, situation: Situation) -> bool:
+        """Whether the object could bind a ServiceAccount now."""
+        if irsa.spec is UNSET or incomplete(irsa.spec):
+            return False
+        wanted = irsa.spec.iam_role
+        observed = self.roles.get(wanted.name)
+        usable = observed is None or wanted.management_policy == "Reference" or self._mine(irsa, observed, situation)
+        return usable and permitted(irsa, situation)
 
-    def _rank(self, irsa: IRSA, place: Key, facts: ClusterFacts, keys: MarkKeys) -> tuple[bool, str, str]:
+    def _holds(self, irsa: IRSA, place: Key, situation: Situation) -> bool:
+        """Whether the ServiceAccount is annotated with a role of the object's own."""
         role = _points_to(self.accounts.get(f"{place[0]}/{place[1]}"))
-        mine = {
-            observed.arn
-            for name in _role_names(irsa)
-            if (observed := self.roles.get(name)) is not None
-            and whose(observed, irsa.key, facts.account, keys, irsa.status).mine
-        }
-        return (role not in mine, irsa.metadata.creation_timestamp, irsa.key)
+        known = [self.roles.get(name) for name in _role_names(irsa)] if role else []
+        return any(o is not None and o.arn == role and self._mine(irsa, o, situation) for o in known)
+
+    def _rank(self, irsa: IRSA, place: Key, situation: Situation) -> tuple[bool, str, str]:
+        return (not self._holds(irsa, place, situation), irsa.metadata.creation_timestamp, irsa.key)
+
+    @staticmethod
+    def _mine(irsa: IRSA, observed: ObservedRole, situation: Situation) -> bool:
+        facts = situation.facts
+        return verdict(irsa, observed, facts.account, situation.keys, facts.operator_namespace).mine
 
 
 def _points_to(account: ServiceAccount | None) -> str:

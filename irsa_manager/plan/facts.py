@@ -56,6 +56,6 @@ class Situation(Struct, frozen=True):
     keys: MarkKeys
     namespaces: Mapping[str, NamespaceFact]
     roles: Mapping[str, ObservedRole]
-    service_accounts: Mapping[tuple[str, str], ObservedServiceAccount]
+    service_accounts: Mapping[tuple[str, str], ObservedServiceAccount] = field(default_factory=dict)
     holders: Mapping[tuple[str, str], str] = field(default_factory=dict)
     objects: Container[str] | None = None

@@ -12,8 +12,11 @@ from irsa_manager.plan import diff_role
 from irsa_manager.plan.actions import AwsAction
 from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import Whose
+from irsa_manager.plan.namespaces import protected
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.ownership import trusted_status, whose
+from irsa_manager.plan.patterns import covered
+from irsa_manager.plan.tenancy import targets
 
 
 def marked_roles(irsa: IRSA, situation: Situation, kinds: tuple[Whose, ...]) -> list[ObservedRole]:
@@ -28,6 +31,22 @@ def marked_roles(irsa: IRSA, situation: Situation, kinds: tuple[Whose, ...]) -> 
         if role and whose(role, irsa.key, situation.facts.account, situation.keys, irsa.status) in kinds:
             found.append(role)
     return found
+
+
+def in_reach(irsa: IRSA, keys: Iterable[tuple[str, str]], situation: Situation) -> set[tuple[str, str]]:
+    """Of these ServiceAccounts those in namespaces that the object may ask for.
+
+    What points to a role that isn't verified as the object's may be anybody's, and the status' list can be forged.
+    """
+    facts, home = situation.facts, irsa.metadata.namespace
+    seen = situation.namespaces.get(home)
+    allowed = targets(home, facts.tenancy, seen.labels if seen else None, facts.operator_namespace)
+    everywhere = home == facts.operator_namespace
+    return {
+        key
+        for key in keys
+        if covered(key[0], allowed) and (everywhere or not protected(key[0], facts.operator_namespace))
+    }
 
 
 def released(before: Iterable[tuple[str, str]], situation: Situation, arns: Iterable[str]) -> set[tuple[str, str]]:

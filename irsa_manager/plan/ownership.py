@@ -8,7 +8,8 @@ Rules, each tested:
    (somebody edited both marks away, or an administrator signed it anew).
 4. Where roles can't be read, the record alone: the best evidence there is, and the status says so.
 5. What the Go program before us made bears no mark. In the operator's namespace, where only administrators write, an
-   object that it has made ready owns its role; elsewhere an administrator signs first (irsa-manager adopt).
+   object that it has made ready owns its role, until that is signed; elsewhere an administrator signs first
+   (irsa-manager adopt).
 6. Anything else isn't ours: names, tags for people, dates, a status, annotations and labels prove nothing.
 """
 
@@ -46,9 +47,17 @@ def whose(role: ObservedRole, owner: str, account: str, keys: MarkKeys, status: 
     # Where roles can't be read their ids can't be compared.
     if role.id not in {"", status.role.id} or status.role.name.lower() != role.name.lower():
         return Whose.UNMARKED
-    if record_valid(keys, status.record.mac, recorded(status, owner, account)):
+    if vouched(status, owner, account, keys):
         return Whose.ADOPTED if status.adoption is not UNSET else Whose.MINE
     return Whose.UNMARKED
+
+
+def verdict(irsa: IRSA, role: ObservedRole, account: str, keys: MarkKeys, operator_namespace: str) -> Whose:
+    """Whose that role is, seen from that object, with what the Go program has left (rule 5)."""
+    found = whose(role, irsa.key, account, keys, irsa.status)
+    if found is Whose.UNMARKED and not foreign_key(role) and upstreams(irsa, operator_namespace):
+        return Whose.MINE
+    return found
 
 
 def foreign_key(role: ObservedRole) -> bool:
@@ -57,30 +66,51 @@ def foreign_key(role: ObservedRole) -> bool:
 
 
 def upstreams(irsa: IRSA, operator_namespace: str) -> bool:
-    """Whether the Go program made this object ready and nobody has taken it over yet.
+    """Whether the Go program made this object ready and its role isn't signed for yet.
 
     It never set observedGeneration and always listed the ServiceAccounts. All of that can be forged by who may write
     status: it counts only where administrators alone write.
     """
     status = irsa.status
+    if irsa.metadata.namespace != operator_namespace or not _left_behind(irsa):
+        return False
+    if status.role.name:
+        return noted(irsa)
     ready = status.condition("Ready")
+    return status.observed_generation == 0 and ready is not None and ready.reason == "IRSAReady"
+
+
+def noted(irsa: IRSA) -> bool:
+    """Whether the status holds that the Go program made the role, whatever else has been said since.
+
+    A role of ours never stands there without ARN and record.
+    """
+    role, spec = irsa.status.role, irsa.spec
     return (
-        irsa.metadata.namespace == operator_namespace
-        and names.FINALIZER in irsa.metadata.finalizers
-        and status.observed_generation == 0
-        and not status.record.mac
-        and not status.role.name
-        and ready is not None
-        and ready.reason == "IRSAReady"
-        and bool(status.service_accounts)
+        role.origin == "Created"
+        and not role.arn
+        and not irsa.status.record.mac
+        and spec is not UNSET
+        and role.name == spec.iam_role.name
     )
+
+
+def perhaps_upstreams(irsa: IRSA) -> bool:
+    """Whether it looks as if the Go program had made the object's role: enough for a hint, no evidence."""
+    return _left_behind(irsa) and not irsa.status.role.name
+
+
+def _left_behind(irsa: IRSA) -> bool:
+    status = irsa.status
+    return names.FINALIZER in irsa.metadata.finalizers and not status.record.mac and bool(status.service_accounts)
 
 
 def recorded(status: IRSAStatus, owner: str, account: str) -> RecordedRole:
     """What the status' record has to vouch for."""
     role = status.role
     adoption = None if status.adoption is UNSET else status.adoption
-    told = extra(status.service_accounts, role.inline_policies, adoption, status.kept_bindings, role.origin)
+    kept, heard = status.kept_bindings, status.kept_audiences
+    told = extra(status.service_accounts, role.inline_policies, adoption, kept, heard, role.origin)
     return RecordedRole(account, role.name, role.id, owner, role.managed, told)
 
 
@@ -89,21 +119,28 @@ def extra(
     inline: Iterable[str],
     adoption: Adoption | None = None,
     kept: Iterable[str] = (),
+    audiences: Iterable[str] = (),
     origin: str = "",
 ) -> str:
     """The canonical text of all that a status must not lie about beside the role, for its record.
 
     bound: what was set on ServiceAccounts. inline: inline policies that are ours. adoption: what an adopted role had.
-    kept: bindings kept at a takeover. origin: "" as long as the role is only about to be made.
+    kept, audiences: bindings and audiences kept at a takeover. origin: "" as long as the role is only about to be made.
     """
     told = {
         "set": {f"{b.namespace}/{b.name}": [b.annotations, b.labels] for b in bound if b.annotations or b.labels},
         "inline": sorted(inline),
         "adoption": to_builtins(adoption) if adoption is not None else {},
         "kept": sorted(kept),
+        "audiences": sorted(audiences),
         "origin": origin,
     }
     return compact(told) if any(told.values()) else ""
+
+
+def vouched(status: IRSAStatus, owner: str, account: str, keys: MarkKeys) -> bool:
+    """Whether the status' record is ours: what it covers is as we wrote it."""
+    return record_valid(keys, status.record.mac, recorded(status, owner, account))
 
 
 def trusted_status(status: IRSAStatus, owner: str, account: str, keys: MarkKeys) -> IRSAStatus:
@@ -111,10 +148,11 @@ def trusted_status(status: IRSAStatus, owner: str, account: str, keys: MarkKeys)
 
     A forged list of managed attributes could make the manager take a permissions boundary away, forged keys of
     annotations and labels make it strip a ServiceAccount, forged names of inline policies undo an incident response, a
-    forged adoption make it write a trust of the forger's choice, forged bindings widen what a tenant may reach.
+    forged adoption make it write a trust of the forger's choice, forged bindings widen what a tenant may reach, forged
+    audiences make the role accept tokens that were made for something else.
     """
-    if record_valid(keys, status.record.mac, recorded(status, owner, account)):
+    if vouched(status, owner, account, keys):
         return status
     bare = tuple(replace(b, annotations=(), labels=()) for b in status.service_accounts)
     role = replace(status.role, managed=(), inline_policies=())
-    return replace(status, role=role, service_accounts=bare, adoption=UNSET, kept_bindings=())
+    return replace(status, role=role, service_accounts=bare, adoption=UNSET, kept_bindings=(), kept_audiences=())

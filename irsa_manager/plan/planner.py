@@ -22,8 +22,8 @@ from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.namespaces import is_glob, resolve
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.own_roles import given_back, marked_roles, released
-from irsa_manager.plan.ownership import foreign_key, trusted_status, upstreams, whose
+from irsa_manager.plan.own_roles import given_back, in_reach, marked_roles, released
+from irsa_manager.plan.ownership import trusted_status, upstreams, verdict, whose
 from irsa_manager.plan.tenancy import Denied, Permit, judge
 from irsa_manager.trust import arn
 from irsa_manager.trust.document import deny_all, sids, subjects, too_deep, without
@@ -39,40 +39,49 @@ def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True, rewrite: b
     assert spec is not UNSET  # noqa: S101  (incomplete() was asked first)
     facts = situation.facts
     observed = situation.roles.get(spec.iam_role.name.lower())
-    verdict = _verdict(irsa, observed, situation)
+    owner = _whose(irsa, observed, situation)
     status = trusted_status(irsa.status, irsa.key, facts.account, situation.keys)
-    permit = _permit(irsa, status, observed, situation, mine=verdict.mine)
+    permit = _permit(irsa, status, observed, situation, mine=owner.mine)
     if isinstance(permit, Denied):
         return Decision(
-            plan=Plan(_withdrawn(observed, situation) if observed is not None and verdict.mine else ()),
-            role=observed if verdict.mine else None,
-            ready_problem=problems.denied(permit),
+            plan=Plan(_withdrawn(observed, situation) if observed is not None and owner.mine else ()),
+            role=observed if owner.mine else None,
+            ready_problem=problems.denied(permit, irsa),
             bound=irsa.status.service_accounts,
         )
     policy = spec.iam_role.management_policy
     if policy == "Reference":
         return _referenced(irsa, spec, observed, situation)
-    adopting = policy == "Adopt" and observed is not None and verdict is Whose.UNMARKED
-    kind = Whose.ADOPTED if adopting or verdict is Whose.ADOPTED else Whose.MINE
+    adopting = policy == "Adopt" and observed is not None and owner is Whose.UNMARKED
+    kind = Whose.ADOPTED if adopting or owner is Whose.ADOPTED else Whose.MINE
     desired = desire(
         spec,
         irsa.key,
         situation,
-        current=observed if verdict.mine or adopting else None,
+        current=observed if owner.mine or adopting else None,
         kind=kind,
-        audiences=_audiences_in_use(irsa, spec, situation),
+        audiences=_kept_audiences(irsa, status, situation),
         boundary=permit.boundary or "",
     )
     deep = next((name for name, document in spec.inline_policies.items() if too_deep(document)), "")
     if deep:
         problem = problems.too_deep(deep, spec.iam_role.name)
         return Decision(plan=Plan(), desired=desired, role_problem=problem, bound=irsa.status.service_accounts)
-    if observed is not None and not verdict.mine and not adopting:
-        problem = problems.not_mine(observed, verdict, irsa, situation)
+    if observed is not None and not owner.mine and not adopting:
+        problem = problems.not_mine(observed, owner, irsa, situation)
         return Decision(
             plan=Plan(), desired=desired, role=observed, role_problem=problem, bound=irsa.status.service_accounts
         )
     return _own(irsa, status, desired, observed, situation, kind, adopting, tagging=tagging, rewrite=rewrite)
+
+
+def permitted(irsa: IRSA, situation: Situation) -> bool:
+    """Whether tenancy lets the object have what it asks for. The spec must be complete (see incomplete)."""
+    assert irsa.spec is not UNSET  # noqa: S101  (incomplete() was asked first)
+    observed = situation.roles.get(irsa.spec.iam_role.name.lower())
+    status = trusted_status(irsa.status, irsa.key, situation.facts.account, situation.keys)
+    mine = _whose(irsa, observed, situation).mine
+    return isinstance(_permit(irsa, status, observed, situation, mine=mine), Permit)
 
 
 def _withdrawn(observed: ObservedRole, situation: Situation) -> tuple[AwsAction, ...]:
@@ -99,14 +108,42 @@ def _withdrawn(observed: ObservedRole, situation: Situation) -> tuple[AwsAction,
     return (UpdateTrust(role=observed.name, reason="a namespace that it trusted is gone", trust=trust),)
 
 
-def _verdict(irsa: IRSA, observed: ObservedRole | None, situation: Situation) -> Whose:
+def _whose(irsa: IRSA, observed: ObservedRole | None, situation: Situation) -> Whose:
     if observed is None:
         return Whose.MINE
     facts = situation.facts
-    verdict = whose(observed, irsa.key, facts.account, situation.keys, irsa.status)
-    if verdict is Whose.UNMARKED and not foreign_key(observed) and upstreams(irsa, facts.operator_namespace):
-        return Whose.MINE
-    return verdict
+    return verdict(irsa, observed, facts.account, situation.keys, facts.operator_namespace)
+
+
+def left_by_upstream(irsa: IRSA, situation: Situation) -> ObservedRole | None:
+    """The object's role, if the Go program made it and nobody has signed that yet."""
+    spec, facts = irsa.spec, situation.facts
+    if spec is UNSET or spec.iam_role.management_policy == "Reference" or not upstreams(irsa, facts.operator_namespace):
+        return None
+    observed = situation.roles.get(spec.iam_role.name.lower())
+    if observed is None or whose(observed, irsa.key, facts.account, situation.keys, irsa.status) is not Whose.UNMARKED:
+        return None
+    return observed if _whose(irsa, observed, situation) is Whose.MINE else None
+
+
+def audiences_asked(spec: IRSASpec, situation: Situation) -> tuple[str, ...]:
+    """What the object's ServiceAccounts ask for: the Go program's trust let in tokens of every audience."""
+    found = {
+        account.annotations[names.ANNOTATION_AUDIENCE]
+        for account in situation.service_accounts.values()
+        if account.name in spec.service_account.names and names.ANNOTATION_AUDIENCE in account.annotations
+    }
+    return tuple(sorted(found))
+
+
+def _kept_audiences(irsa: IRSA, status: IRSAStatus, situation: Situation) -> tuple[str, ...]:
+    """Audiences of pods that would be cut off, since the trust had asked for none before the takeover."""
+    spec = irsa.spec
+    assert spec is not UNSET  # noqa: S101  (incomplete() was asked)
+    asked = audiences_asked(spec, situation)
+    if upstreams(irsa, situation.facts.operator_namespace):
+        return asked
+    return tuple(audience for audience in asked if audience in status.kept_audiences)
 
 
 def _permit(
@@ -130,18 +167,6 @@ def _permit(
         role_is_mine=mine and observed is not None,
         kept=frozenset(status.kept_bindings),
     )
-
-
-def _audiences_in_use(irsa: IRSA, spec: IRSASpec, situation: Situation) -> tuple[str, ...]:
-    """At a takeover: the audiences of pods that would be cut off, since the trust had asked for none before."""
-    if not upstreams(irsa, situation.facts.operator_namespace):
-        return ()
-    found = {
-        account.annotations[names.ANNOTATION_AUDIENCE]
-        for account in situation.service_accounts.values()
-        if account.name in spec.service_account.names and names.ANNOTATION_AUDIENCE in account.annotations
-    }
-    return tuple(sorted(found))
 
 
 def _own(
@@ -222,7 +247,9 @@ def _with_accounts(
     if policy != "None":
         wanted = {account.key for account in desired.service_accounts}
         arns = {desired.role.arn, *(role.arn for role in old)}
-        leaving = released(before, situation, arns) - wanted - held.keys()
+        referenced = irsa.spec.iam_role.management_policy == "Reference"
+        found = in_reach(irsa, before, situation) if referenced else released(before, situation, arns)
+        leaving = found - wanted - held.keys()
         why = "no longer among the object's ServiceAccounts"
         actions += diff_accounts.release(leaving, accounts, before, arns, why)
     for role in old:

@@ -14,11 +14,13 @@ from irsa_manager.plan.desired import Desired, other_namespaces
 from irsa_manager.plan.facts import ClusterFacts, Situation
 from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import foreign_key
+from irsa_manager.plan.ownership import foreign_key, perhaps_upstreams
 from irsa_manager.plan.tenancy import Denied
 from irsa_manager.trust import arn
 from irsa_manager.trust.document import compact
 from irsa_manager.trust.evaluate import Token, Verdict
+
+MOVING = "If the Go program made the role, an administrator runs `irsa-manager adopt --all-mine`."
 
 
 def not_mine(observed: ObservedRole, verdict: Whose, irsa: IRSA, situation: Situation) -> Problem:
@@ -40,7 +42,7 @@ def not_mine(observed: ObservedRole, verdict: Whose, irsa: IRSA, situation: Situ
         return Problem("OwnershipUnknown", {**unknown, "cause": cause})
     tags = ", ".join(f"{k}={v}" for k, v in sorted((observed.tags or {}).items())[:3])
     evidence = f"created {observed.created or 'at an unknown time'}, {f'tags {tags}' if tags else 'no tags'}"
-    return Problem("RoleExists", {**unknown, "evidence": evidence})
+    return Problem("RoleExists", {**unknown, "evidence": evidence, **_moving(irsa)})
 
 
 def named(holder: str, irsa: IRSA, facts: ClusterFacts) -> str:
@@ -51,10 +53,15 @@ def named(holder: str, irsa: IRSA, facts: ClusterFacts) -> str:
     return visible("IRSA", namespace, name, to=irsa.metadata.namespace, operator=facts.operator_namespace)
 
 
-def denied(verdict: Denied) -> Problem:
+def denied(verdict: Denied, irsa: IRSA) -> Problem:
     """Tenancy doesn't allow what the object asks for."""
     values: dict[str, Any] = {f: getattr(verdict, f) for f in ("rule", "what", "allowed", "opens")}
-    return Problem("TenancyDenied", values)
+    return Problem("TenancyDenied", {**values, **_moving(irsa)})
+
+
+def _moving(irsa: IRSA) -> dict[str, str]:
+    """What to do where it looks as if the Go program had made the role, whether there is such a role or not."""
+    return {"note": MOVING} if perhaps_upstreams(irsa) else {}
 
 
 def refuses(role: ObservedRole, token: Token, verdict: Verdict, statement: Any) -> Problem:

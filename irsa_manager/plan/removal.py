@@ -15,8 +15,8 @@ from irsa_manager.plan.decision import Decision
 from irsa_manager.plan.desired import disarmed
 from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import Whose
-from irsa_manager.plan.own_roles import given_back, marked_roles, released
-from irsa_manager.plan.ownership import marks, trusted_status, upstreams
+from irsa_manager.plan.own_roles import given_back, in_reach, marked_roles, released
+from irsa_manager.plan.ownership import marks, trusted_status, upstreams, vouched
 from irsa_manager.trust import arn
 
 
@@ -33,13 +33,19 @@ def decide_deletion(irsa: IRSA, situation: Situation) -> Decision:
         roles = [role for role in roles if role.name.lower() != spec.iam_role.name.lower()]
     adopted = marked_roles(irsa, situation, (Whose.ADOPTED,))
     arns = {role.arn for role in (*roles, *adopted)}
+    borrowed: set[str] = set()
     if spec.iam_role.name and spec.iam_role.name.lower() not in situation.roles:
         # The role is gone already, but ServiceAccounts still point to it: the name in the spec tells to what.
         path = spec.iam_role.path if spec.iam_role.path is not UNSET else facts.role_defaults.path
-        arns.add(arn.role_arn(facts.partition, facts.account, path, spec.iam_role.name))
+        gone = arn.role_arn(facts.partition, facts.account, path, spec.iam_role.name)
+        known = irsa.status.role.name.lower() == spec.iam_role.name.lower()
+        if known and vouched(irsa.status, irsa.key, facts.account, situation.keys):
+            arns.add(gone)
+        else:
+            borrowed.add(gone)
     if spec.iam_role.management_policy == "Reference":
         referenced = situation.roles.get(spec.iam_role.name.lower())
-        arns |= {referenced.arn} if referenced else set()
+        borrowed |= {referenced.arn} if referenced else set()
     why = "the object is being deleted"
     actions: list[AwsAction | KubeAction] = []
     for role in roles:
@@ -49,6 +55,8 @@ def decide_deletion(irsa: IRSA, situation: Situation) -> Decision:
     before = {(b.namespace, b.name): b for b in status.service_accounts}
     leaving = released(before, situation, arns) - situation.holders.keys()
     actions += diff_accounts.release(leaving, situation.service_accounts, before, arns, why)
+    leaving = in_reach(irsa, before, situation) - situation.holders.keys()
+    actions += diff_accounts.release(leaving, situation.service_accounts, before, borrowed, why)
     for role in roles:
         actions += diff_role.remove(role, why)
     return Decision(plan=Plan(tuple(actions)), old_roles=tuple(roles))

@@ -123,6 +123,21 @@ def judge(
     return denied or Permit(boundary or None)
 
 
+def targets(
+    home: str, tenancy: Tenancy, namespace_labels: Mapping[str, str] | None, operator_namespace: str
+) -> tuple[str, ...]:
+    """Patterns of the namespaces whose ServiceAccounts an object of namespace `home` may ask for, other limits apart.
+
+    namespace_labels: of home, None while that hasn't been seen.
+    """
+    if home == operator_namespace:
+        return ("*",)
+    rule = _selected(tenancy, namespace_labels) if namespace_labels is not None else None
+    if rule is None and tenancy.default == "Unrestricted" and namespace_labels is not None:
+        rule = _UNRESTRICTED
+    return (rule.target_namespaces if rule is not None else ()) or (home,)
+
+
 def _selected(tenancy: Tenancy, labels: Mapping[str, str]) -> TenancyRule | None:
     """The first rule that selects a namespace with these labels."""
     return next((rule for rule in tenancy.rules if rule.namespace_selector.matches(dict(labels))), None)

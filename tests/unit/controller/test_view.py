@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import UNSET
+from msgspec.structs import replace
+
 from irsa_manager.api import names
 from irsa_manager.api.irsa import IRSA, IRSASpec, IRSAStatus, RoleSpec, RoleStatus, ServiceAccountSpec
-from irsa_manager.api.kube import LabelSelector, Metadata
+from irsa_manager.api.irsasetup import Tenancy
+from irsa_manager.api.kube import LabelSelector, Metadata, OwnedFields
 from irsa_manager.controller.roles import RoleStore
-from irsa_manager.controller.view import LONGEST_ARN, ClusterView
+from irsa_manager.controller.view import LONGEST_ARN, ClusterView, observe
 from irsa_manager.kube.resources import Namespace, ServiceAccount
 from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.mark import MarkKeys, make
@@ -16,7 +20,10 @@ from irsa_manager.plan.observed import ObservedRole
 
 ACCOUNT = "111122223333"
 KEYS = MarkKeys(b"k" * 32)
-FACTS = ClusterFacts("aws", ACCOUNT, "https://oidc.a/1", "oidc.a/1", "prod", "irsa-manager-system")
+FACTS = ClusterFacts(
+    "aws", ACCOUNT, "https://oidc.a/1", "oidc.a/1", "prod", "irsa-manager-system", tenancy=Tenancy("Unrestricted")
+)
+CLOSED = replace(FACTS, tenancy=Tenancy("OwnNamespace"))
 
 
 class Cluster:
@@ -118,6 +125,43 @@ def test_an_object_whose_role_is_not_its_own_holds_nothing():
     cluster.irsa("n/squatter", "foreign", "app", "a", created="1")
     cluster.irsa("n/honest", "mine", "app", "a", created="2")
     assert cluster.holder("n/honest", "a", "app") == "n/honest"
+
+
+def test_an_object_that_tenancy_denies_holds_only_what_it_has_bound():
+    cluster = Cluster()
+    cluster.namespace("a")
+    cluster.irsa("x/squatter", "r1", "app", "a", created="1")
+    tenant = cluster.irsa("a/tenant", "r2", "app", "a", created="2")
+    assert cluster.view.situation(tenant, FACTS, KEYS).holders == {("a", "app"): "x/squatter"}
+    assert cluster.view.situation(tenant, CLOSED, KEYS).holders == {}
+    cluster.account("a/app", cluster.role("r1", "x/squatter"))
+    assert cluster.view.situation(tenant, CLOSED, KEYS).holders == {("a", "app"): "x/squatter"}
+
+
+def test_a_referenced_role_is_enough_to_hold():
+    cluster = Cluster()
+    cluster.namespace("a")
+    cluster.view.roles.wrote("shared", ObservedRole("shared", "arn:x", "AROAF", tags={}))
+    for name, created in (("first", "1"), ("second", "2")):
+        irsa = cluster.irsa(f"a/{name}", "shared", "app", "a", created=created)
+        assert irsa.spec is not UNSET
+        irsa.spec = replace(irsa.spec, iam_role=RoleSpec(name="shared", management_policy="Reference"))
+    assert cluster.holder("a/second", "a", "app") == "a/first"
+    assert cluster.holder("a/first", "a", "app") == "a/first"
+
+
+def test_what_only_the_go_program_and_we_have_written_counts_as_made():
+    def made(*writers: tuple[str, str]) -> bool:
+        fields = [OwnedFields(manager, operation) for manager, operation in writers]
+        return observe(ServiceAccount(Metadata(name="app", namespace="a", managed_fields=fields))).made
+
+    applied, written = (names.FIELD_MANAGER, "Apply"), (names.FIELD_MANAGER, "Update")
+    assert made(applied)
+    assert made(applied, written)
+    assert not made()
+    assert not made(written)
+    assert not made(applied, ("kubectl-create", "Update"))
+    assert not made(("helm", "Apply"))
 
 
 def test_who_waits_is_woken_when_a_claim_is_given_up():

@@ -17,13 +17,15 @@ from irsa_manager.api.irsa import (
     IRSASpec,
     IRSAStatus,
     ProviderSpec,
+    Record,
     RoleSpec,
     RoleStatus,
     ServiceAccountSpec,
     TokenSpec,
     TrustSpec,
 )
-from irsa_manager.api.kube import Metadata
+from irsa_manager.api.irsasetup import Tenancy, TenancyRule
+from irsa_manager.api.kube import LabelSelector, Metadata
 from irsa_manager.plan import actions as do
 from irsa_manager.plan.diff_role import trust_difference
 from irsa_manager.plan.facts import NamespaceFact, Situation
@@ -31,6 +33,7 @@ from irsa_manager.plan.mark import make, sign_record
 from irsa_manager.plan.observed import ObservedRole, ObservedServiceAccount
 from irsa_manager.plan.ownership import recorded
 from irsa_manager.plan.planner import decide
+from irsa_manager.plan.removal import decide_deletion
 from irsa_manager.trust.document import canonical, subjects, too_deep
 
 OWNER = f"{FACTS.operator_namespace}/reports"
@@ -228,3 +231,49 @@ def test_whatever_somebody_writes_into_a_trust_is_compared_and_repaired(value, k
         assert do.UpdateTrust in [type(a) for a in decision.plan.actions]
         canonical(trust)
         assert trust_difference({"Statement": []}, trust)
+
+
+def bound_to(role: ObservedRole, namespace: str, *, made: bool) -> ObservedServiceAccount:
+    return ObservedServiceAccount(
+        namespace, "app", uid="1", resource_version="1", annotations={names.ANNOTATION_ROLE_ARN: role.arn}, made=made
+    )
+
+
+@pytest.mark.parametrize("going", [False, True])
+def test_what_is_bound_to_a_role_that_is_only_referenced_is_left_where_it_is_not_in_reach(going: bool):
+    role = own_role(tags={})
+    accounts = {
+        (namespace, "app"): bound_to(role, namespace, made=namespace == "made") for namespace in ("team-a", "made", "x")
+    }
+    forged = IRSAStatus(service_accounts=(BoundServiceAccount("team-a", "app"), BoundServiceAccount("x", "app")))
+    home = Metadata(name="reports", namespace="team-a", generation=1)
+    spec = IRSASpec(
+        cleanup=True,
+        iam_role=RoleSpec(name="reports", management_policy="Reference"),
+        service_account=ServiceAccountSpec(name="other", namespaces=("team-a",)),
+    )
+    rule = TenancyRule("a", LabelSelector(), management_policies=("Reference",))
+    facts = replace(FACTS, tenancy=Tenancy(rules=(rule,)))
+    seen = replace(situation(role, service_accounts=accounts), facts=facts)
+    decide_it = decide_deletion if going else decide
+    actions = [
+        a for a in decide_it(IRSA(home, spec, forged), seen).plan.actions if not isinstance(a, do.CreateServiceAccount)
+    ]
+    assert [(type(a), a.namespace) for a in actions] == [(do.PatchServiceAccount, "team-a")]
+
+
+def test_what_points_to_a_role_that_is_gone_is_left_unless_it_was_this_objects():
+    role = own_role()
+    gone = {("x", "app"): bound_to(role, "x", made=True), ("team-a", "app"): bound_to(role, "team-a", made=True)}
+    home = Metadata(name="reports", namespace="team-a", generation=1)
+    status = IRSAStatus(
+        role=RoleStatus(name="reports", arn=role.arn, id="AROA1", account_id=ACCOUNT, origin="Created"),
+        service_accounts=(BoundServiceAccount("team-a", "app"), BoundServiceAccount("x", "app")),
+    )
+    asking = IRSA(home, irsa().spec, status)
+    seen = situation(service_accounts=gone)
+    released = [a.namespace for a in decide_deletion(asking, seen).plan.actions]
+    assert released == ["team-a"]
+    record = Record(sign_record(KEYS, recorded(status, "team-a/reports", ACCOUNT)))
+    asking.status = replace(status, record=record)
+    assert [a.namespace for a in decide_deletion(asking, seen).plan.actions] == ["team-a", "x"]
