@@ -53,7 +53,8 @@ def decide_deletion(irsa: IRSA, situation: Situation) -> Decision:
     actions += given_back(irsa, adopted, situation, why)
     status = trusted_status(irsa.status, irsa.key, facts.account, situation.keys)
     before = {(b.namespace, b.name): b for b in status.service_accounts}
-    leaving = released(before, situation, arns) - situation.holders.keys()
+    # Also what another object waits for: it makes its own, and if it goes as well nobody would take this away.
+    leaving = released(before, situation, arns)
     actions += diff_accounts.release(leaving, situation.service_accounts, before, arns, why)
     leaving = in_reach(irsa, before, situation) - situation.holders.keys()
     actions += diff_accounts.release(leaving, situation.service_accounts, before, borrowed, why)

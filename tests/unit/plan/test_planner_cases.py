@@ -211,6 +211,16 @@ def test_what_another_object_holds_is_not_taken_away():
     assert do.DeleteServiceAccount not in [type(a) for a in held.plan.actions]
 
 
+def test_what_another_object_waits_for_goes_with_the_object_that_made_it():
+    arn = own_role().arn
+    account = ObservedServiceAccount("old", "app", "u", "1", {}, {names.ANNOTATION_ROLE_ARN: arn}, made=True)
+    decision = decide_deletion(
+        irsa(status=IRSAStatus(service_accounts=(BoundServiceAccount("old", "app", "Created"),))),
+        situation(own_role(), service_accounts={("old", "app"): account}, holders={("old", "app"): "team-b/other"}),
+    )
+    assert do.DeleteServiceAccount in [type(a) for a in decision.plan.actions]
+
+
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
