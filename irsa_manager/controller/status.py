@@ -61,7 +61,7 @@ def judged(
         role_status = _role_status(before, decision, desired.role, role, facts, whole=whole)
         vouched = replace(decision.before, role=role_status, service_accounts=decision.bound, adoption=adoption)
         record = Record() if decision.referenced else signed(keys, irsa, vouched)
-    elif role is None and not before.role.name and not decision.referenced:
+    elif role is None and not before.role.name and decision.role_problem is None and not decision.referenced:
         # It may have been made all the same, if the answer was lost: a change of its name must not leave it behind.
         role_status = RoleStatus(name=desired.role.name, account_id=facts.account)
         vouched = replace(decision.before, role=role_status, service_accounts=decision.bound)

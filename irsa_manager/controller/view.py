@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import Generic, TypeVar
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from irsa_manager.api import names
 from irsa_manager.api.irsa import IRSA
@@ -21,6 +22,7 @@ from irsa_manager.plan.namespaces import is_glob, may_concern, resolve
 from irsa_manager.plan.observed import ObservedRole, ObservedServiceAccount
 from irsa_manager.plan.ownership import verdict
 from irsa_manager.plan.planner import incomplete, permitted
+from irsa_manager.plan.rivals import goes_before
 
 Key = tuple[str, str]
 K = TypeVar("K", bound=Hashable)
@@ -120,6 +122,10 @@ class ClusterView:
         kept = _role_names(new) if new is not None else set()
         for role in (_role_names(old) if old is not None else set()) - kept:
             others |= set(self._by_role.get(role))
+        if old is not None and new is not None and _wants_otherwise(old, new):
+            # Who waits for a role that this one was to make first may have it now.
+            for role in kept:
+                others |= set(self._by_role.get(role))
         return others - {key}
 
     def account_changed(self, key: str, old: ServiceAccount | None, new: ServiceAccount | None) -> set[str]:
@@ -140,8 +146,12 @@ class ClusterView:
         else:
             self._namespace_facts[name] = NamespaceFact(new.metadata.labels, new.terminating)
         further = {key for key in self._reaching if self._means(key, name)}
-        # Its labels choose the tenancy rule for the objects that live in it.
-        return further | set(self._in_namespace.get(name)) | set(self._at_home.get(name))
+        # Its labels choose the tenancy rule for the objects that live in it, and with that who else may have a role.
+        at_home = set(self._at_home.get(name))
+        for key in tuple(at_home):
+            for role in _role_names(self.irsas[key]) if key in self.irsas else ():
+                at_home |= set(self._by_role.get(role))
+        return further | set(self._in_namespace.get(name)) | at_home
 
     def role_changed(self, name: str) -> set[str]:
         """The objects that name that role."""
@@ -212,7 +222,7 @@ class ClusterView:
             for place in places
             if (account := self.accounts.get(f"{place[0]}/{place[1]}")) is not None
         }
-        return Situation(
+        situation = Situation(
             facts=facts,
             keys=keys,
             namespaces=self._namespace_facts,
@@ -221,6 +231,14 @@ class ClusterView:
             holders=self._holders(irsa, places, wanted, facts, keys),
             objects=self.irsas,
         )
+        return replace(situation, rival=goes_before(irsa, self._rivals(irsa), situation))
+
+    def _rivals(self, irsa: IRSA) -> list[IRSA]:
+        """The other objects that have or had a role of the name that this one wants."""
+        if irsa.spec is UNSET or irsa.metadata.deleting:
+            return []
+        keys = self.role_changed(irsa.spec.iam_role.name) - {irsa.key}
+        return [other for key in keys if (other := self.newest(key)) is not None]
 
     def _wanted(self, irsa: IRSA, facts: ClusterFacts) -> set[Key]:
         if irsa.spec is UNSET or irsa.metadata.deleting:
@@ -278,6 +296,16 @@ class ClusterView:
     def _mine(irsa: IRSA, observed: ObservedRole, situation: Situation) -> bool:
         facts = situation.facts
         return verdict(irsa, observed, facts.account, situation.keys, facts.operator_namespace).mine
+
+
+def _wants_otherwise(old: IRSA, new: IRSA) -> bool:
+    """Whether an object that changed may want its role no more, or only now."""
+    before, after = old.metadata, new.metadata
+    return (before.generation, before.deleting, before.annotations) != (
+        after.generation,
+        after.deleting,
+        after.annotations,
+    )
 
 
 def _points_to(account: ServiceAccount | None) -> str:

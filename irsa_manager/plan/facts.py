@@ -49,7 +49,8 @@ class Situation(Struct, frozen=True):
     namespaces: of the whole cluster, by name. roles: the account's, by lower-case name (role names are unique
     ignoring case). service_accounts: by (namespace, name), those that may concern the object. holders: of
     ServiceAccounts that other objects claim too and hold, by (namespace, name): the other's namespace/name. objects:
-    namespace/name of every IRSA, None where that isn't known.
+    namespace/name of every IRSA, None where that isn't known. rival: namespace/name of another object that goes first
+    for the role while that is nobody's, "" where none does.
     """
 
     facts: ClusterFacts
@@ -59,3 +60,4 @@ class Situation(Struct, frozen=True):
     service_accounts: Mapping[tuple[str, str], ObservedServiceAccount] = field(default_factory=dict)
     holders: Mapping[tuple[str, str], str] = field(default_factory=dict)
     objects: Container[str] | None = None
+    rival: str = ""

@@ -72,6 +72,9 @@ def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True, rewrite: b
         return Decision(
             plan=Plan(), desired=desired, role=observed, role_problem=problem, bound=irsa.status.service_accounts
         )
+    if situation.rival and (observed is None or adopting):
+        problem = problems.held(f"Role {spec.iam_role.name}", situation.rival, irsa, facts)
+        return Decision(plan=Plan(), desired=desired, role_problem=problem, bound=irsa.status.service_accounts)
     return _own(irsa, status, desired, observed, situation, kind, adopting, tagging=tagging, rewrite=rewrite)
 
 

@@ -31,9 +31,7 @@ def not_mine(observed: ObservedRole, verdict: Whose, irsa: IRSA, situation: Situ
         if holder and situation.objects is not None and holder not in situation.objects:
             left = f"left behind by {named(holder, irsa, facts)}, which is gone: cleanup was false"
             return Problem("RoleExists", {"role": observed.name, "account": facts.account, "evidence": left})
-        left = "Nothing was written for this object."
-        thing = f"Role {observed.name}"
-        return Problem("Conflict", {"thing": thing, "holder": named(holder, irsa, facts), "left": left})
+        return held(f"Role {observed.name}", holder, irsa, facts)
     unknown = {"role": observed.name, "account": facts.account}
     if observed.trust is None and not observed.id:
         return Problem("OwnershipUnknown", {**unknown, "cause": "iam:GetRole is missing"})
@@ -42,7 +40,15 @@ def not_mine(observed: ObservedRole, verdict: Whose, irsa: IRSA, situation: Situ
         return Problem("OwnershipUnknown", {**unknown, "cause": cause})
     tags = ", ".join(f"{k}={v}" for k, v in sorted((observed.tags or {}).items())[:3])
     evidence = f"created {observed.created or 'at an unknown time'}, {f'tags {tags}' if tags else 'no tags'}"
+    if foreign_key(observed):
+        evidence = f"irsa-manager made it with another key: of another cluster, or of this one before; {evidence}"
     return Problem("RoleExists", {**unknown, "evidence": evidence, **_moving(irsa)})
+
+
+def held(thing: str, holder: str, irsa: IRSA, facts: ClusterFacts) -> Problem:
+    """Another object has the role, or goes first for it. holder: its namespace/name."""
+    left = "Nothing was written for this object."
+    return Problem("Conflict", {"thing": thing, "holder": named(holder, irsa, facts), "left": left})
 
 
 def named(holder: str, irsa: IRSA, facts: ClusterFacts) -> str:

@@ -135,6 +135,10 @@ class Controller:
         """The lines whose message has that text in it."""
         return [line for line in self.lines() if text in str(line.get("msg", ""))]
 
+    def coded(self, code: str, role: str) -> list[dict[str, Any]]:
+        """The lines of that code about that role."""
+        return [line for line in self.lines() if (line.get("code"), line.get("role")) == (code, role)]
+
     def tail(self, count: int = 25, *, about: Collection[str] | None = None) -> str:
         """The last lines, without the debug ones. about: of those that concern an object only these objects'."""
         told = [line for line in self.lines() if line.get("level") != "debug"]

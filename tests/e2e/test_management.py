@@ -135,9 +135,7 @@ def test_a_role_whose_finalizer_was_cut_off_is_reported_and_left(lab: Lab) -> No
     lab.eventually(lambda: not (irsa.get() or {})["metadata"].get("finalizers"), "the finalizer is gone")
     irsa.delete()
     irsa.wait_gone()
-    lab.eventually(lambda: lab.controller.said(f"Role {role} in"), "it is told")
-    (told,) = [line for line in lab.controller.said("carries this cluster's mark") if line["role"] == role]
-    assert told["code"] == "OrphanedRole"
+    lab.eventually(lambda: lab.controller.coded("OrphanedRole", role), "it is told")
     assert lab.aws.role(role) is not None
 
 
