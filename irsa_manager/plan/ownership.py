@@ -11,11 +11,13 @@ Rules, each tested:
    object that it has made ready owns its role, until that is signed; elsewhere an administrator signs first
    (irsa-manager adopt).
 6. Anything else isn't ours: names, tags for people, dates, a status, annotations and labels prove nothing.
+7. Adopt takes what bears no mark that verifies, and what an object that is gone left behind, which its mark tells;
+   never what the status says is adopted already and no key vouches for: what it had would be overwritten.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from msgspec import UNSET, to_builtins
 from msgspec.structs import replace
@@ -63,6 +65,31 @@ def verdict(irsa: IRSA, role: ObservedRole, account: str, keys: MarkKeys, operat
 def foreign_key(role: ObservedRole) -> bool:
     """Whether the role bears a mark, but none that our keys verify: of another cluster, or of a key that is lost."""
     return any(looks_like_one(text) for text in marks(role))
+
+
+def left_by(role: ObservedRole, account: str, keys: MarkKeys, objects: Container[str] | None) -> str:
+    """namespace/name of the object that had the role and is gone, "" where that can't be told.
+
+    The tag only says which object to look for; the mark has to verify for it. objects: as Situation's.
+    """
+    holder = (role.tags or {}).get(names.TAG_OWNER, "")
+    if not holder or objects is None or holder in objects:
+        return ""
+    return holder if any(judge(keys, account, role.name, holder, text).mine for text in marks(role)) else ""
+
+
+def unvouched(role: ObservedRole, status: IRSAStatus) -> bool:
+    """Whether the status says that the unmarked role is adopted: it can't be proved, and must not be adopted again."""
+    return status.adoption is not UNSET and status.role.id == role.id and status.role.name.lower() == role.name.lower()
+
+
+def adoptable(
+    role: ObservedRole, verdict: Whose, irsa: IRSA, account: str, keys: MarkKeys, objects: Container[str] | None
+) -> bool:
+    """Whether managementPolicy Adopt may take a role over of which whose() says `verdict`."""
+    if verdict is Whose.CLUSTER:
+        return bool(left_by(role, account, keys, objects))
+    return verdict is Whose.UNMARKED and not unvouched(role, irsa.status)
 
 
 def upstreams(irsa: IRSA, operator_namespace: str) -> bool:

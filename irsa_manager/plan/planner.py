@@ -23,7 +23,7 @@ from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.namespaces import is_glob, resolve
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.own_roles import given_back, in_reach, marked_roles, released
-from irsa_manager.plan.ownership import trusted_status, upstreams, verdict, whose
+from irsa_manager.plan.ownership import adoptable, trusted_status, upstreams, verdict, whose
 from irsa_manager.plan.tenancy import Denied, Permit, judge
 from irsa_manager.trust import arn
 from irsa_manager.trust.document import deny_all, sids, subjects, too_deep, without
@@ -52,7 +52,11 @@ def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True, rewrite: b
     policy = spec.iam_role.management_policy
     if policy == "Reference":
         return _referenced(irsa, spec, observed, situation)
-    adopting = policy == "Adopt" and observed is not None and owner is Whose.UNMARKED
+    adopting = (
+        policy == "Adopt"
+        and observed is not None
+        and adoptable(observed, owner, irsa, facts.account, situation.keys, situation.objects)
+    )
     kind = Whose.ADOPTED if adopting or owner is Whose.ADOPTED else Whose.MINE
     desired = desire(
         spec,
@@ -213,7 +217,8 @@ def _own(
 
 def _adoption(status: IRSAStatus, observed: ObservedRole | None, kind: Whose, adopting: bool) -> Adoption | None:
     """What an adopted role had: kept from the moment before the first write to it."""
-    if adopting and observed is not None:
+    begun = status.adoption is not UNSET and observed is not None and status.role.id == observed.id
+    if adopting and not begun and observed is not None:
         return Adoption(
             trust_policy=observed.trust or {},
             attached_policies=observed.attached or (),

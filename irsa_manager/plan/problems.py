@@ -14,7 +14,7 @@ from irsa_manager.plan.desired import Desired, other_namespaces
 from irsa_manager.plan.facts import ClusterFacts, Situation
 from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import foreign_key, perhaps_upstreams
+from irsa_manager.plan.ownership import foreign_key, left_by, perhaps_upstreams, unvouched
 from irsa_manager.plan.tenancy import Denied
 from irsa_manager.trust import arn
 from irsa_manager.trust.document import compact
@@ -28,13 +28,17 @@ def not_mine(observed: ObservedRole, verdict: Whose, irsa: IRSA, situation: Situ
     facts = situation.facts
     if verdict is Whose.CLUSTER:
         holder = (observed.tags or {}).get(names.TAG_OWNER, "")
-        if holder and situation.objects is not None and holder not in situation.objects:
-            left = f"left behind by {named(holder, irsa, facts)}, which is gone: cleanup was false"
+        gone = left_by(observed, facts.account, situation.keys, situation.objects)
+        if gone:
+            left = f"left behind by {named(gone, irsa, facts)}, which is gone"
             return Problem("RoleExists", {"role": observed.name, "account": facts.account, "evidence": left})
         return held(f"Role {observed.name}", holder, irsa, facts)
     unknown = {"role": observed.name, "account": facts.account}
     if observed.trust is None and not observed.id:
         return Problem("OwnershipUnknown", {**unknown, "cause": "iam:GetRole is missing"})
+    if unvouched(observed, irsa.status):
+        cause = "what it had before it was adopted is signed with another key than Secret irsa-manager-mark has"
+        return Problem("OwnershipUnknown", {**unknown, "cause": cause})
     if foreign_key(observed) and irsa.status.role.id == observed.id:
         cause = "its mark was made with another key than Secret irsa-manager-mark has"
         return Problem("OwnershipUnknown", {**unknown, "cause": cause})
