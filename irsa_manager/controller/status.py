@@ -73,9 +73,13 @@ def judged(
     if role_told is not None and accounts_told is None and (role is None or decision.role_problem is not None):
         waits = condition(irsa, "ServiceAccountsReady", "Unknown", role_told.code, WAITS, now)
         conditions = tuple(waits if c.type == waits.type else c for c in conditions)
+    after = replace(before, observed_generation=irsa.metadata.generation, issuer=facts.issuer, conditions=conditions)
+    if decision.role_problem is not None:
+        # Nothing was written: what the record vouches for, and what the end rests on, must be there when it is over.
+        after = replace(after, intent=Intent(), service_account_count=len(before.service_accounts))
+        return _stamped(before, after, changed=changed, now=now)
     after = replace(
-        before,
-        observed_generation=irsa.metadata.generation,
+        after,
         role=role_status,
         record=record,
         intent=Intent(),
@@ -83,10 +87,8 @@ def judged(
         kept_bindings=decision.before.kept_bindings,
         kept_audiences=decision.before.kept_audiences,
         retired_roles=_retired(before, decision, role_status.name),
-        issuer=facts.issuer,
         service_accounts=decision.bound,
         service_account_count=len(decision.bound),
-        conditions=conditions,
     )
     return _stamped(before, after, changed=changed, now=now)
 

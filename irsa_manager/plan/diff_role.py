@@ -320,7 +320,8 @@ def _attributes_back(observed: ObservedRole, had: Adoption, ours: RoleStatus, re
         actions.append(UpdateRole(role=role, reason=reason, description=description, max_session_seconds=seconds))
     set_by_us = {key.removeprefix("tags/") for key in managed if key.startswith("tags/")}
     own = {k for k in observed.tags or {} if k.startswith(names.OWN_PREFIX) and k not in had.tags}
-    back = {k: v for k, v in had.tags.items() if k in set_by_us and (observed.tags or {}).get(k) != v}
+    ours_too = {k for k in had.tags if k.startswith(names.OWN_PREFIX)}  # of an object that had the role before
+    back = {k: v for k, v in had.tags.items() if k in set_by_us | ours_too and (observed.tags or {}).get(k) != v}
     if back:
         actions.append(TagRole(role=role, reason=reason, tags=back))
     gone = tuple(sorted(own | {k for k in set_by_us if k in (observed.tags or {}) and k not in had.tags}))

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec.structs import replace
-from strategies import ACCOUNT, KEYS
+from strategies import ACCOUNT, FACTS, KEYS
 from test_planner_cases import OWNER, irsa, own_role, situation
 
 from irsa_manager.api import names
 from irsa_manager.api.irsa import Adoption, IRSAStatus, RoleSpec, RoleStatus
+from irsa_manager.controller.status import judged
+from irsa_manager.controller.telling import problem_told
 from irsa_manager.plan import actions as do
+from irsa_manager.plan import diff_role
 from irsa_manager.plan.decision import Decision
 from irsa_manager.plan.mark import MarkKeys, Whose, make, sign_record
 from irsa_manager.plan.observed import ObservedRole
@@ -71,3 +74,41 @@ def test_a_crash_in_the_midst_of_an_adoption_does_not_forget_what_the_role_had()
     decision = adopting(half_done, adopted(KEYS), objects={OWNER})
     assert decision.adoption == HAD
     assert not decision.adopting
+
+
+def test_a_refusal_takes_nothing_out_of_the_status_that_the_end_rests_on():
+    status = replace(adopted(KEYS), kept_bindings=("team-a/app",), retired_roles=(RoleStatus(name="old", id="AROA0"),))
+    status = replace(status, record=replace(status.record, mac=sign_record(KEYS, recorded(status, OWNER, ACCOUNT))))
+    deep: Any = 1
+    for _ in range(60):
+        deep = {"a": deep}
+    role = RoleSpec(name="reports", management_policy="Adopt")
+    wanted = irsa(status=status, iam_role=role, inline_policies={"p": deep})
+    observed = marked(OWNER, kind=Whose.ADOPTED)
+    decision = decide(wanted, situation(observed))
+    assert decision.role_problem is not None
+    told = problem_told(decision.role_problem)
+    after = judged(
+        wanted,
+        decision,
+        observed,
+        FACTS,
+        KEYS,
+        role_told=told,
+        accounts_told=None,
+        changed=False,
+        whole=True,
+        now="2026-11-24T00:00:00Z",
+    )
+    assert after.conditions[0].reason == "MalformedDocument"
+    assert replace(after, conditions=(), observed_generation=0, last_sync_time="", issuer="") == replace(
+        status, conditions=(), service_account_count=after.service_account_count
+    )
+
+
+def test_a_role_taken_from_a_gone_object_gets_that_ones_marks_back():
+    had = marked(GONE)
+    before = Adoption(trust_policy=had.trust or {}, tags=had.tags or {})
+    now = marked(OWNER, kind=Whose.ADOPTED)
+    actions = diff_role.give_back(now, before, RoleStatus(name="reports"), "the object is released")
+    assert [(type(a), a.tags) for a in actions if isinstance(a, do.TagRole)] == [(do.TagRole, had.tags)]
