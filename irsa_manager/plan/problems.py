@@ -15,7 +15,7 @@ from irsa_manager.plan.facts import ClusterFacts, Situation
 from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.ownership import foreign_key, left_by, perhaps_upstreams, unvouched
-from irsa_manager.plan.tenancy import Denied
+from irsa_manager.plan.tenancy import MAX_TAG_VALUE, Denied
 from irsa_manager.trust import arn
 from irsa_manager.trust.document import compact
 from irsa_manager.trust.evaluate import Token, Verdict
@@ -28,6 +28,9 @@ def not_mine(observed: ObservedRole, verdict: Whose, irsa: IRSA, situation: Situ
     facts = situation.facts
     if verdict is Whose.CLUSTER:
         holder = (observed.tags or {}).get(names.TAG_OWNER, "")
+        if len(holder) >= MAX_TAG_VALUE:
+            # Cut to what a tag holds: it names nobody.
+            holder = ""
         gone = left_by(observed, facts.account, situation.keys, situation.objects)
         if gone:
             left = f"left behind by {named(gone, irsa, facts)}, which is gone"
