@@ -80,6 +80,11 @@ class Outcome(Struct, frozen=True):
         return any(isinstance(f.error, AwsMissing) and f.error.code != "PolicyNotFound" for f in self.failures)
 
     @property
+    def unanswered(self) -> bool:
+        """Whether a role may have been made without our being told."""
+        return any(isinstance(f.action, do.CreateRole) and isinstance(f.error, AwsUnavailable) for f in self.failures)
+
+    @property
     def transient(self) -> IrsaError | None:
         """The failure that may pass by itself, if there is one."""
         return next((f.error for f in self.failures if isinstance(f.error, TRANSIENT)), None)

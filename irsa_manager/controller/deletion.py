@@ -10,11 +10,11 @@ from msgspec import UNSET
 from irsa_manager.api import names
 from irsa_manager.api.errors import AwsError
 from irsa_manager.api.irsa import IRSA
-from irsa_manager.aws.snapshot import read_role
 from irsa_manager.controller import status as statuses
 from irsa_manager.controller.carry_out import Outcome
 from irsa_manager.controller.context import Context, now
 from irsa_manager.controller.in_use import in_use, still_on_it
+from irsa_manager.controller.intents import claim
 from irsa_manager.controller.looking import look
 from irsa_manager.controller.telling import error_told, failure_told
 from irsa_manager.controller.trouble import (
@@ -81,6 +81,7 @@ class Deletion:
         except AwsError as error:
             await self._c.reporter.write_status(irsa, statuses.deleting(irsa, [error_told(error)], at))
             raise TryAgain(error.code, error.message) from error
+        irsa = await claim(self._c, irsa, facts, at)
         decision = decide_deletion(irsa, self._c.view.situation(irsa, facts, self._c.keys))
         outcome = await self._c.hands.carry_out(decision.plan)
         self._c.reporter.tell(irsa, outcome, facts.account, None)
@@ -91,7 +92,7 @@ class Deletion:
             await self._let_go(irsa)
             return None
         if outcome.role_gone:
-            await self._look_again(outcome)
+            await self._look_again(irsa, facts, outcome)
         if outcome.outrun and not outcome.failures:
             return 0.5
         return await self._deletion_waits(irsa, outcome, at)
@@ -126,12 +127,12 @@ class Deletion:
         unseen = [name for name in role_names(irsa) if self._roles.get(name) is None]
         return any(self._roles.may_appear(name, age) for name in unseen if not self._roles.settling(name))
 
-    async def _look_again(self, outcome: Outcome) -> None:
+    async def _look_again(self, irsa: IRSA, facts: ClusterFacts, outcome: Outcome) -> None:
         """Somebody has deleted a role since it was last seen: see that."""
         for failure in outcome.failures:
             if isinstance(failure.action, do.AwsAction):
                 name = failure.action.role
-                self._roles.saw(name, await read_role(self._c.aws, name))
+                self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts)))
 
     async def _deletion_waits(self, irsa: IRSA, outcome: Outcome, at: str) -> float | None:
         for failure in outcome.failures:

@@ -15,8 +15,9 @@ async def look(
 ) -> ObservedRole | None:
     """The role, None where there is none; the store learns whether roles can be read at all.
 
-    Without iam:GetRole the probe is ListAttachedRolePolicies: the role's policies are known, everything else isn't, its
-    unique id is "", and its ARN is taken to be `arn`. Raises AwsError.
+    Without iam:GetRole what the last sweep showed is the most that can be known. Where there are no sweeps, or it
+    showed no such role, the probe is ListAttachedRolePolicies: the role's policies are known, everything else isn't,
+    its unique id is "", and its ARN is taken to be `arn`. Raises AwsError.
     """
     try:
         role = await read_role(aws, name, priority=priority)
@@ -27,5 +28,8 @@ async def look(
         roles.blind = False
         return role
     roles.blind = True
+    swept = roles.get(name) if roles.complete else None
+    if swept is not None and swept.id:
+        return swept
     attached = await read_attached(aws, name, priority=priority)
     return None if attached is None else ObservedRole(name=name, arn=arn, id="", attached=attached)

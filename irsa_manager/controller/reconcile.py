@@ -16,13 +16,13 @@ from msgspec.structs import replace
 from irsa_manager.api import names, reasons
 from irsa_manager.api.errors import AwsError, AwsExists
 from irsa_manager.api.irsa import IRSA, BoundServiceAccount
-from irsa_manager.aws.snapshot import read_role
 from irsa_manager.controller import status as statuses
 from irsa_manager.controller.carry_out import TAGGING, Failure, Outcome
 from irsa_manager.controller.context import Context
 from irsa_manager.controller.context import now as time_now
 from irsa_manager.controller.deletion import Deletion
 from irsa_manager.controller.in_use import in_use, still_on_it
+from irsa_manager.controller.intents import claim, intended
 from irsa_manager.controller.looking import look
 from irsa_manager.controller.telling import Told, error_told, failure_told, problem_told
 from irsa_manager.controller.trouble import (
@@ -42,16 +42,12 @@ from irsa_manager.plan import actions as do
 from irsa_manager.plan.decision import Decision
 from irsa_manager.plan.desired import DesiredRole
 from irsa_manager.plan.facts import ClusterFacts
-from irsa_manager.plan.mark import intent_valid
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.ownership import noted, upstreams
 from irsa_manager.plan.planner import audiences_asked, decide, incomplete, left_by_upstream
 
 REWRITE_SECONDS = 600.0
 """How often what can't be read is written again."""
-
-INTENT_SECONDS = 60.0
-"""How long after its probe an intent counts: what exists after longer may be somebody else's."""
 
 
 class Reconciler:
@@ -117,16 +113,19 @@ class Reconciler:
         return await self._make_true(irsa, resolved.facts, now)
 
     async def _make_true(self, irsa: IRSA, facts: ClusterFacts, now: str) -> float | None:
-        assert irsa.spec is not UNSET  # noqa: S101  (incomplete() was asked)
+        spec = irsa.spec
+        assert spec is not UNSET  # noqa: S101  (incomplete() was asked)
         try:
             await self._look_at_roles(irsa, facts, deeply=_describes(irsa))
         except AwsError as error:
             await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, error_told(error), now))
             raise TryAgain(error.code, error.message) from error
+        perhaps_ours = intended(irsa, facts, self._c.keys, now)
+        irsa = await claim(self._c, irsa, facts, now)
         situation = self._c.view.situation(irsa, facts, self._c.keys)
         moving = left_by_upstream(irsa, situation)
         if moving is not None:
-            after = statuses.taking_over(irsa, moving, audiences_asked(irsa.spec, situation), facts, self._c.keys)
+            after = statuses.taking_over(irsa, moving, audiences_asked(spec, situation), facts, self._c.keys)
             irsa = await self._c.reporter.write_status(irsa, after)
             situation = self._c.view.situation(irsa, facts, self._c.keys)
         rewrite = self._rewrite_due(irsa)
@@ -152,7 +151,7 @@ class Reconciler:
         outcome = await self._c.hands.carry_out(decision.plan)
         taken = next((f for f in outcome.failures if isinstance(f.error, AwsExists)), None)
         if taken is not None:
-            return await self._name_taken(irsa, taken, facts, now)
+            return await self._name_taken(irsa, taken, facts, perhaps_ours=perhaps_ours)
         if rewrite and not outcome.failures:
             self._rewritten[irsa.key] = time.monotonic()
         if decision.adopting and not outcome.stopped and decision.role is not None:
@@ -216,7 +215,8 @@ class Reconciler:
             role_told = role_told or problem_told(decision.role_warning)
         if outcome.role_gone and not self._roles.settling(desired.role.name):
             # Deleted behind our back since the last sweep: look, and make it again.
-            if self._roles.saw(desired.role.name, await read_role(self._c.aws, desired.role.name)):
+            name = desired.role.name
+            if self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts))):
                 return 0.0
             raise TryAgain("AWSUnavailable", f"Role {desired.role.name} is there for some calls and not for others.")
         if role is not None and role_told is None and not self._c.hands.tagging:
@@ -240,6 +240,7 @@ class Reconciler:
             blind=self._blind,
             changed=bool(outcome.done),
             whole=not outcome.failures and not outcome.outrun,
+            unanswered=outcome.unanswered,
             now=now,
         )
         await self._c.reporter.write_status(irsa, after)
@@ -303,29 +304,24 @@ class Reconciler:
         """Whether all that can be known of a role is if it is there: then that is asked anew each time."""
         return not self._roles.complete and (role is None or not role.id)
 
-    async def _name_taken(self, irsa: IRSA, failure: Failure, facts: ClusterFacts, now: str) -> float | None:
-        """CreateRole met a role that the snapshot doesn't have: made since by somebody, or by us with a lost answer."""
+    async def _name_taken(
+        self, irsa: IRSA, failure: Failure, facts: ClusterFacts, *, perhaps_ours: bool
+    ) -> float | None:
+        """CreateRole met a role that the snapshot doesn't have: made since by somebody, or by us with a lost answer.
+
+        perhaps_ours: an earlier run has tried to make it too, a moment ago. Else ours is the call that was refused.
+        """
         name = failure.action.role if isinstance(failure.action, do.AwsAction) else ""
         found = await look(self._c.aws, self._roles, name, role_arn(irsa, facts))
         if found is None:
             # Created, and not to be seen yet.
             raise TryAgain("AWSUnavailable", f"Role {name} exists but can't be read yet.") from failure.error
-        if not found.id and self._intended(irsa, name, facts, now):
-            await self._c.reporter.write_status(irsa, statuses.claimed(irsa, found, facts, self._c.keys))
+        mine = perhaps_ours and not found.id
+        after = statuses.claimed(irsa, found, facts, self._c.keys) if mine else statuses.unclaimed(irsa)
+        await self._c.reporter.write_status(irsa, after)
         if self._roles.saw(name, found):
             return 0.0
         raise TryAgain("AWSUnavailable", f"Role {name} is there for some calls and not for others.") from failure.error
-
-    def _intended(self, irsa: IRSA, name: str, facts: ClusterFacts, now: str) -> bool:
-        """Whether we probed, found nothing, and said so a moment ago: then the role that exists now is ours."""
-        intent = irsa.status.intent
-        if intent.role_name != name or not intent.time:
-            return False
-        age = datetime.fromisoformat(now) - datetime.fromisoformat(intent.time)
-        account, keys = facts.account, self._c.keys
-        return age.total_seconds() < INTENT_SECONDS and intent_valid(
-            keys, intent.mac, account, name, irsa.key, intent.time
-        )
 
     async def _with_finalizer(self, irsa: IRSA) -> IRSA | None:
         """The object with our finalizer; None where it is gone all the same.

@@ -21,7 +21,7 @@ from irsa_manager.kube.resources import IRSAS
 from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.mark import MarkKeys, Whose
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import foreign_key, perhaps_upstreams, whose
+from irsa_manager.plan.ownership import MADE, foreign_key, perhaps_upstreams, trusted_status, whose
 from irsa_manager.plan.planner import audiences_asked, incomplete
 from irsa_manager.trust import arn
 from irsa_manager.trust.document import subjects
@@ -95,8 +95,8 @@ def signed_anew(candidate: Candidate, account: str, keys: MarkKeys) -> IRSAStatu
     """The status that says that the role is the object's, with the bindings that it has kept."""
     irsa, role = candidate.irsa, candidate.role
     after = replace(
-        irsa.status,
-        role=RoleStatus(name=role.name, arn=role.arn, id=role.id, account_id=account, origin="Created"),
+        trusted_status(irsa.status, irsa.key, account, keys),
+        role=RoleStatus(name=role.name, arn=role.arn, id=role.id, account_id=account, origin=MADE),
         intent=Intent(),
         adoption=UNSET,
         kept_bindings=candidate.trusted,

@@ -17,7 +17,7 @@ from irsa_manager.plan.desired import DesiredRole
 from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.mark import MarkKeys, sign_intent, sign_record
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import recorded
+from irsa_manager.plan.ownership import MADE, recorded, trusted_status
 from irsa_manager.trust.document import sha256
 
 SETTLING = "The role is new: for up to 15 s AWS may still refuse tokens."
@@ -44,27 +44,37 @@ def judged(
     blind: bool = False,
     changed: bool,
     whole: bool,
+    unanswered: bool = False,
     now: str,
 ) -> IRSAStatus:
     """The status after a plan was carried out, wholly or in part.
 
     role: as it is now, None where it isn't there or isn't ours. *_told: what is wrong, None: all is well. ready_told:
     what concerns the object as a whole. blind: no role can be read. changed: something was written. whole: all of the
-    plan was. now: RFC 3339.
+    plan was. unanswered: nobody knows whether the role was made. now: RFC 3339.
     """
     before = irsa.status
     desired = decision.desired
     assert desired is not None  # noqa: S101  (a deletion has no status of its own)
-    role_status, record = before.role, before.record
+    # What isn't signed anew stays as the record has it.
+    role_status, record, retired = before.role, before.record, before.retired_roles
     adoption: Adoption | UnsetType = decision.adoption if decision.adoption is not None else UNSET
     if role is not None and decision.role_problem is None:
         role_status = _role_status(before, decision, desired.role, role, facts, whole=whole)
-        vouched = replace(decision.before, role=role_status, service_accounts=decision.bound, adoption=adoption)
+        retired = _retired(before, decision, role_status.name)
+        vouched = replace(
+            decision.before,
+            role=role_status,
+            service_accounts=decision.bound,
+            adoption=adoption,
+            retired_roles=retired,
+        )
         record = Record() if decision.referenced else signed(keys, irsa, vouched)
     elif role is None and not before.role.name and decision.role_problem is None and not decision.referenced:
         # It may have been made all the same, if the answer was lost: a change of its name must not leave it behind.
         role_status = RoleStatus(name=desired.role.name, account_id=facts.account)
-        vouched = replace(decision.before, role=role_status, service_accounts=decision.bound)
+        retired = ()
+        vouched = replace(decision.before, role=role_status, service_accounts=decision.bound, retired_roles=retired)
         record = signed(keys, irsa, vouched)
     good = _ready_message(decision, role, facts, settling=settling)
     if blind and role is not None and not decision.referenced:
@@ -82,11 +92,11 @@ def judged(
         after,
         role=role_status,
         record=record,
-        intent=Intent(),
+        intent=before.intent if unanswered else Intent(),
         adoption=adoption,
         kept_bindings=decision.before.kept_bindings,
         kept_audiences=decision.before.kept_audiences,
-        retired_roles=_retired(before, decision, role_status.name),
+        retired_roles=retired,
         service_accounts=decision.bound,
         service_account_count=len(decision.bound),
     )
@@ -115,7 +125,7 @@ def _role_status(
         arn=role.arn,
         id=role.id or (before.role.id if same_role else ""),
         account_id=facts.account,
-        origin="Adopted" if decision.adoption is not None else "Created",
+        origin="Adopted" if decision.adoption is not None else MADE,
         trust_policy_sha256=sha256(role.trust if role.trust is not None else desired.trust),
         attached_policies=_attached(before, desired.policies, role, whole=whole),
         inline_policies=tuple(sorted(_present(ours, role) if whole else ours)),
@@ -161,9 +171,15 @@ def intending(irsa: IRSA, role: str, facts: ClusterFacts, keys: MarkKeys, now: s
 
 def claimed(irsa: IRSA, role: ObservedRole, facts: ClusterFacts, keys: MarkKeys) -> IRSAStatus:
     """After a create whose answer was lost, where the intent says that the role that exists is ours."""
-    status = RoleStatus(name=role.name, arn=role.arn, account_id=facts.account, origin="Created")
-    after = replace(irsa.status, role=status, intent=Intent(), adoption=UNSET, service_accounts=())
+    status = RoleStatus(name=role.name, arn=role.arn, account_id=facts.account, origin=MADE)
+    before = trusted_status(irsa.status, irsa.key, facts.account, keys)
+    after = replace(before, role=status, intent=Intent(), adoption=UNSET, service_accounts=())
     return replace(after, record=signed(keys, irsa, after))
+
+
+def unclaimed(irsa: IRSA) -> IRSAStatus:
+    """After a create that met a role of somebody else's: what was intended didn't come about."""
+    return replace(irsa.status, intent=Intent())
 
 
 def given_up(irsa: IRSA) -> IRSAStatus:
@@ -203,8 +219,11 @@ def foretold(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys
         kept_bindings=before.kept_bindings,
         kept_audiences=before.kept_audiences,
     )
-    retired = {r.name.lower(): r for r in (*irsa.status.retired_roles, before.role) if r.name}
+    retired = {r.name.lower(): r for r in (*before.retired_roles, before.role) if r.name}
     retired.pop(role.name.lower(), None)
+    # Only what is plainly the object's may be signed as such.
+    mine = {r.name.lower() for r in decision.old_roles}
+    retired = {name: r if name in mine else replace(r, origin="") for name, r in retired.items()}
     after = replace(after, retired_roles=tuple(retired[name] for name in sorted(retired)))
     return replace(after, record=signed(keys, irsa, after))
 

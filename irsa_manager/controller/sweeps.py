@@ -61,6 +61,7 @@ class Sweeper:
         self._recovered = recovered
         self._denied_until = float("-inf")
         self._failed = False
+        self._undescribed = False
         self.last_success = 0.0
         """time.time() of the last whole sweep, 0 where there was none."""
 
@@ -88,6 +89,8 @@ class Sweeper:
             snapshot = await sweep(self._aws, descriptions=self._descriptions())
         except AwsDenied as error:
             self._denied_until = time.monotonic() + ASK_AGAIN_SECONDS
+            # From now on a role that isn't in the store may be there all the same.
+            self._view.roles.complete = False
             log.warning(
                 "the account can't be read as a whole; roles are read one by one",
                 code=error.code,
@@ -106,6 +109,7 @@ class Sweeper:
             log.info("the account can be read again")
             self._recovered()
         self._failed = False
+        self._say_undescribed(snapshot.described)
         self.last_success = time.time()
         self._metrics.sweep_duration.observe(time.monotonic() - started)
         self._metrics.sweep_success.set(self.last_success)
@@ -113,6 +117,17 @@ class Sweeper:
         log.debug("swept", roles=len(snapshot.roles), pages=snapshot.pages, changed=len(names))
         await self._after()
         self._changed(names)
+
+    def _say_undescribed(self, described: bool) -> None:
+        """Say once that sweeps don't see descriptions and session durations, where some object sets them."""
+        undescribed = self._descriptions() and not described
+        if undescribed and not self._undescribed:
+            log.warning(
+                "sweeps don't show descriptions and session durations; what others change of them isn't seen",
+                code="PermissionMissing",
+                missing="iam:ListRoles",
+            )
+        self._undescribed = undescribed
 
     def _descriptions(self) -> bool:
         """Whether some object manages what only ListRoles shows: description or session duration."""

@@ -96,17 +96,15 @@ def update(
 def _boundary(
     desired: DesiredRole, observed: ObservedRole, taken_out: bool, had: Adoption | None, rewrite: bool
 ) -> list[AwsAction]:
-    if observed.boundary is None:
-        if desired.boundary and rewrite:
-            return [SetBoundary(role=desired.name, reason=UNREAD, boundary=desired.boundary)]
-        return []
     wanted = desired.boundary
     if wanted is None and taken_out:
         wanted = had.permissions_boundary if had is not None else desired.fresh_boundary
-    if wanted is None or wanted == observed.boundary:
+    if wanted is None or wanted == observed.boundary or (observed.boundary is None and not rewrite):
         return []
     if not wanted:
         return [RemoveBoundary(role=desired.name, reason="permissionsBoundary was taken out of the spec")]
+    if observed.boundary is None:
+        return [SetBoundary(role=desired.name, reason=UNREAD, boundary=wanted)]
     was = policy_name(observed.boundary) if observed.boundary else "none"
     return [SetBoundary(role=desired.name, reason=f"permissions boundary was {was}", boundary=wanted)]
 
@@ -240,12 +238,19 @@ def _attributes(
 def _tags(
     desired: DesiredRole, observed: ObservedRole, taken_out: set[str], had: Adoption | None, rewrite: bool
 ) -> list[AwsAction]:
-    if observed.tags is None:
-        groups = [group for group in (desired.own_tags, desired.tags) if group]
-        return [TagRole(role=desired.name, reason=UNREAD, tags=group) for group in groups] if rewrite else []
+    if observed.tags is None and not rewrite:
+        return []
     gone = [key.removeprefix("tags/") for key in taken_out if key.startswith("tags/")]
     restored = {k: v for k, v in (had.tags if had is not None else {}).items() if k in gone}
     wanted = {**restored, **desired.tags, **desired.own_tags}
+    kept = {key.lower() for key in wanted}
+    if observed.tags is None:
+        groups = [group for group in (desired.own_tags, {**restored, **desired.tags}) if group]
+        unseen = tuple(sorted(key for key in gone if key.lower() not in kept))
+        return [
+            *(TagRole(role=desired.name, reason=UNREAD, tags=group) for group in groups),
+            *([UntagRole(role=desired.name, reason="taken out of the spec", keys=unseen)] if unseen else []),
+        ]
     # To IAM a role's tag keys are one key whatever their case.
     found = {key.lower(): (key, value) for key, value in observed.tags.items()}
     actions: list[AwsAction] = []
@@ -255,7 +260,6 @@ def _tags(
         if differing:
             reason = "tags differed: " + ", ".join(sorted(differing))
             actions.append(TagRole(role=desired.name, reason=reason, tags=differing))
-    kept = {key.lower() for key in wanted}
     keys = tuple(sorted(found[k.lower()][0] for k in gone if k.lower() in found and k.lower() not in kept))
     if keys:
         actions.append(UntagRole(role=desired.name, reason="taken out of the spec", keys=keys))
@@ -269,25 +273,32 @@ def disarm(observed: ObservedRole, trust: dict[str, Any], reason: str) -> list[A
     return [UpdateTrust(role=observed.name, reason=reason, trust=trust)]
 
 
-def remove(observed: ObservedRole, reason: str) -> list[AwsAction]:
-    """Everything off the role, then the role (IAM User Guide, "Delete roles or instance profiles")."""
-    name = observed.name
-    actions: list[AwsAction] = [
-        DetachPolicy(role=name, reason=reason, policy_arn=p) for p in sorted(observed.attached or ())
-    ]
-    actions += [DeleteInlinePolicy(role=name, reason=reason, name=n) for n in sorted(observed.inline or {})]
+def remove(observed: ObservedRole, reason: str, noted: RoleStatus | None = None) -> list[AwsAction]:
+    """Everything off the role, then the role (IAM User Guide, "Delete roles or instance profiles").
+
+    noted: what the status says that is on it, for what can't be read.
+    """
+    name, known = observed.name, noted or RoleStatus()
+    attached = known.attached_policies if observed.attached is None else observed.attached
+    inline = known.inline_policies if observed.inline is None else observed.inline
+    actions: list[AwsAction] = [DetachPolicy(role=name, reason=reason, policy_arn=p) for p in sorted(attached)]
+    actions += [DeleteInlinePolicy(role=name, reason=reason, name=n) for n in sorted(inline)]
     return [*actions, DeleteRole(role=name, reason=reason)]
 
 
-def give_back(observed: ObservedRole, had: Adoption, ours: RoleStatus, reason: str) -> list[AwsAction]:
+def give_back(
+    observed: ObservedRole, had: Adoption, ours: RoleStatus, reason: str, closed: dict[str, Any] | None = None
+) -> list[AwsAction]:
     """An adopted role as it was before: its trust first, which lets our subjects in no more.
 
-    ours: what the status says that we had set; what others added meanwhile stays.
+    ours: what the status says that we had set; what others added meanwhile stays. closed: the trust policy to write
+    where the one that it had could not be read; None leaves it as it is then.
     """
     role = observed.name
     actions: list[AwsAction] = []
-    if had.trust_policy and (observed.trust is None or not same(had.trust_policy, observed.trust)):
-        actions.append(UpdateTrust(role=role, reason=reason, trust=had.trust_policy))
+    trust = had.trust_policy or closed
+    if trust and (observed.trust is None or not same(trust, observed.trust)):
+        actions.append(UpdateTrust(role=role, reason=reason, trust=trust))
     attached = set(observed.attached or ())
     actions += [
         AttachPolicy(role=role, reason=reason, policy_arn=p) for p in had.attached_policies if p not in attached

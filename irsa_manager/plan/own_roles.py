@@ -17,6 +17,8 @@ from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.ownership import trusted_status, whose
 from irsa_manager.plan.patterns import covered
 from irsa_manager.plan.tenancy import targets
+from irsa_manager.trust import arn
+from irsa_manager.trust.document import deny_all
 
 
 def marked_roles(irsa: IRSA, situation: Situation, kinds: tuple[Whose, ...]) -> list[ObservedRole]:
@@ -60,8 +62,13 @@ def released(before: Iterable[tuple[str, str]], situation: Situation, arns: Iter
     return set(before) | made
 
 
-def given_back(irsa: IRSA, adopted: list[ObservedRole], situation: Situation, why: str) -> list[AwsAction]:
-    """What gives adopted roles back what they had, as far as the status' record vouches for it."""
+def given_back(
+    irsa: IRSA, adopted: list[ObservedRole], situation: Situation, why: str, *, closing: bool = True
+) -> list[AwsAction]:
+    """What gives adopted roles back what they had, as far as the status' record vouches for it.
+
+    closing: where the trust that it had could not be read, at least nobody of ours may be left in it.
+    """
     status = trusted_status(irsa.status, irsa.key, situation.facts.account, situation.keys)
     if status.adoption is UNSET:
         # What it had is lost with the status. Better to leave a role that isn't ours as it is than to guess.
@@ -69,5 +76,7 @@ def given_back(irsa: IRSA, adopted: list[ObservedRole], situation: Situation, wh
     actions: list[AwsAction] = []
     for role in adopted:
         if role.name.lower() == status.role.name.lower():
-            actions += diff_role.give_back(role, status.adoption, irsa.status.role, why)
+            facts = situation.facts
+            closed = deny_all("none", arn.provider_arn(facts.partition, facts.account, facts.host))
+            actions += diff_role.give_back(role, status.adoption, irsa.status.role, why, closed if closing else None)
     return actions

@@ -5,7 +5,7 @@ Rules, each tested:
    made or adopted as the mark says.
 2. A mark that verifies for the cluster only: another object's of this cluster; it is never written.
 3. No mark, but the unique id in the status is the role's and the record's signature verifies: this object's
-   (somebody edited both marks away, or an administrator signed it anew).
+   (somebody edited both marks away, or an administrator signed it anew). The same for the old roles of a rename.
 4. Where roles can't be read, the record alone: the best evidence there is, and the status says so.
 5. What the Go program before us made bears no mark. In the operator's namespace, where only administrators write, an
    object that it has made ready owns its role, until that is signed; elsewhere an administrator signs first
@@ -23,10 +23,13 @@ from msgspec import UNSET, to_builtins
 from msgspec.structs import replace
 
 from irsa_manager.api import names
-from irsa_manager.api.irsa import IRSA, Adoption, BoundServiceAccount, IRSAStatus
+from irsa_manager.api.irsa import IRSA, Adoption, BoundServiceAccount, IRSAStatus, RoleStatus
 from irsa_manager.plan.mark import MarkKeys, RecordedRole, Whose, judge, looks_like_one, record_valid
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.trust.document import compact, sids
+
+MADE = "Created"
+"""The origin that a status gives to a role that its object made."""
 
 
 def marks(role: ObservedRole) -> list[str]:
@@ -43,15 +46,22 @@ def whose(role: ObservedRole, owner: str, account: str, keys: MarkKeys, status: 
             return verdict
     if status is None or not status.role.name:
         return Whose.UNMARKED
-    if not role.id and not status.role.origin:
-        # Noted before it was made, and whether it was can't be seen.
-        return Whose.UNMARKED
+    noted = entry(status, role.name)
     # Where roles can't be read their ids can't be compared.
-    if role.id not in {"", status.role.id} or status.role.name.lower() != role.name.lower():
+    if noted is None or role.id not in {"", noted.id}:
+        return Whose.UNMARKED
+    current = noted is status.role
+    if (not role.id and not noted.origin) or (not current and noted.origin != MADE):
+        # Noted before it was made, and whether it was can't be seen; or one that the record doesn't vouch for.
         return Whose.UNMARKED
     if vouched(status, owner, account, keys):
-        return Whose.ADOPTED if status.adoption is not UNSET else Whose.MINE
+        return Whose.ADOPTED if current and status.adoption is not UNSET else Whose.MINE
     return Whose.UNMARKED
+
+
+def entry(status: IRSAStatus, role: str) -> RoleStatus | None:
+    """What the status says of the role of that name, be it the object's role or an old one of a rename."""
+    return next((r for r in (status.role, *status.retired_roles) if r.name.lower() == role.lower()), None)
 
 
 def verdict(irsa: IRSA, role: ObservedRole, account: str, keys: MarkKeys, operator_namespace: str) -> Whose:
@@ -136,8 +146,16 @@ def recorded(status: IRSAStatus, owner: str, account: str) -> RecordedRole:
     """What the status' record has to vouch for."""
     role = status.role
     adoption = None if status.adoption is UNSET else status.adoption
-    kept, heard = status.kept_bindings, status.kept_audiences
-    told = extra(status.service_accounts, role.inline_policies, adoption, kept, heard, role.origin)
+    retired = [f"{old.name}/{old.id}" for old in status.retired_roles if old.origin == MADE]
+    told = extra(
+        status.service_accounts,
+        role.inline_policies,
+        adoption,
+        kept=status.kept_bindings,
+        audiences=status.kept_audiences,
+        origin=role.origin,
+        retired=retired,
+    )
     return RecordedRole(account, role.name, role.id, owner, role.managed, told)
 
 
@@ -148,11 +166,13 @@ def extra(
     kept: Iterable[str] = (),
     audiences: Iterable[str] = (),
     origin: str = "",
+    retired: Iterable[str] = (),
 ) -> str:
     """The canonical text of all that a status must not lie about beside the role, for its record.
 
     bound: what was set on ServiceAccounts. inline: inline policies that are ours. adoption: what an adopted role had.
     kept, audiences: bindings and audiences kept at a takeover. origin: "" as long as the role is only about to be made.
+    retired: name/id of old roles of a rename that the object made and that aren't gone yet.
     """
     told = {
         "set": {f"{b.namespace}/{b.name}": [b.annotations, b.labels] for b in bound if b.annotations or b.labels},
@@ -161,6 +181,7 @@ def extra(
         "kept": sorted(kept),
         "audiences": sorted(audiences),
         "origin": origin,
+        "retired": sorted(retired),
     }
     return compact(told) if any(told.values()) else ""
 
@@ -176,10 +197,19 @@ def trusted_status(status: IRSAStatus, owner: str, account: str, keys: MarkKeys)
     A forged list of managed attributes could make the manager take a permissions boundary away, forged keys of
     annotations and labels make it strip a ServiceAccount, forged names of inline policies undo an incident response, a
     forged adoption make it write a trust of the forger's choice, forged bindings widen what a tenant may reach, forged
-    audiences make the role accept tokens that were made for something else.
+    audiences make the role accept tokens that were made for something else, a forged old role be deleted.
     """
     if vouched(status, owner, account, keys):
         return status
     bare = tuple(replace(b, annotations=(), labels=()) for b in status.service_accounts)
     role = replace(status.role, managed=(), inline_policies=())
-    return replace(status, role=role, service_accounts=bare, adoption=UNSET, kept_bindings=(), kept_audiences=())
+    retired = tuple(replace(old, origin="") for old in status.retired_roles)
+    return replace(
+        status,
+        role=role,
+        service_accounts=bare,
+        adoption=UNSET,
+        kept_bindings=(),
+        kept_audiences=(),
+        retired_roles=retired,
+    )

@@ -23,7 +23,7 @@ from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.namespaces import is_glob, resolve
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.own_roles import given_back, in_reach, marked_roles, released
-from irsa_manager.plan.ownership import adoptable, trusted_status, upstreams, verdict, whose
+from irsa_manager.plan.ownership import adoptable, entry, trusted_status, upstreams, verdict, whose
 from irsa_manager.plan.tenancy import Denied, Permit, judge
 from irsa_manager.trust import arn
 from irsa_manager.trust.document import deny_all, sids, subjects, too_deep, without
@@ -261,7 +261,7 @@ def _with_accounts(
         why = "no longer among the object's ServiceAccounts"
         actions += diff_accounts.release(leaving, accounts, before, arns, why)
     for role in old:
-        actions += diff_role.remove(role, f"renamed to {desired.role.name}")
+        actions += diff_role.remove(role, f"renamed to {desired.role.name}", entry(irsa.status, role.name))
     return Decision(
         plan=Plan(tuple(actions)),
         desired=desired,

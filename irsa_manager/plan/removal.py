@@ -16,7 +16,7 @@ from irsa_manager.plan.desired import disarmed
 from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.own_roles import given_back, in_reach, marked_roles, released
-from irsa_manager.plan.ownership import marks, trusted_status, upstreams, vouched
+from irsa_manager.plan.ownership import entry, marks, trusted_status, upstreams, vouched
 from irsa_manager.trust import arn
 
 
@@ -59,11 +59,11 @@ def decide_deletion(irsa: IRSA, situation: Situation) -> Decision:
     leaving = in_reach(irsa, before, situation) - situation.holders.keys()
     actions += diff_accounts.release(leaving, situation.service_accounts, before, borrowed, why)
     for role in roles:
-        actions += diff_role.remove(role, why)
+        actions += diff_role.remove(role, why, entry(irsa.status, role.name))
     return Decision(plan=Plan(tuple(actions)), old_roles=tuple(roles))
 
 
 def decide_release(irsa: IRSA, situation: Situation) -> Decision:
     """The plan of a release: nothing but that an adopted role gets back what it had."""
     adopted = marked_roles(irsa, situation, (Whose.ADOPTED,))
-    return Decision(plan=Plan(tuple(given_back(irsa, adopted, situation, "the object is released"))))
+    return Decision(plan=Plan(tuple(given_back(irsa, adopted, situation, "the object is released", closing=False))))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import httpx2
 import pytest
 from e2e_aws import Account
 from e2e_controllers import Controllers, clear
+from e2e_grants import Manager, StartAs
 from e2e_lab import Lab, administrator
 from e2e_process import OPERATOR, Controller
+from e2e_rbac import apply_rbac, own_kubeconfig, requested_token
 
 from irsa_manager.api import crd
 from irsa_manager.sandbox.running import RunningSandbox
@@ -87,3 +90,20 @@ def lab(bare_lab: Lab, controllers: Controllers) -> Lab:
     """The lab with the usual controller at work."""
     controllers.ensure_usual()
     return bare_lab
+
+
+@pytest.fixture
+def start_as(bare_lab: Lab, controllers: Controllers, tmp_path: Path) -> StartAs:
+    """Start a controller with an identity of its own: start_as(Manager(account, policies...))."""
+    apply_rbac(bare_lab.api)
+    sandbox = bare_lab.aws.sandbox
+    kubeconfig = own_kubeconfig(tmp_path / "kubeconfig", sandbox, requested_token(bare_lab.api))
+
+    def start(manager: Manager) -> Controller:
+        controllers.stop_others()
+        environment = {**manager.environment, "KUBECONFIG": str(kubeconfig)}
+        controller = controllers.start({"--sweep-interval": "1s"}, environment)
+        controller.wait_ready()
+        return controller
+
+    return start

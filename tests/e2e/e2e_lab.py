@@ -49,6 +49,10 @@ class Irsa:
         """Merge into the spec; None takes a field out."""
         return self.lab.patch(self.path, {"spec": spec})
 
+    def touch(self) -> None:
+        """Have it looked at now: an annotation that means nothing changes."""
+        self.lab.patch(self.path, {"metadata": {"annotations": {"touched": secrets.token_hex(4)}}})
+
     def delete(self) -> None:
         """Ask for its deletion."""
         self.lab.delete(self.path)
@@ -117,6 +121,17 @@ class Lab:
     def sweeps(self) -> float:
         """Whole sweeps that the controller has ended."""
         return self.controller.metric("irsa_manager_sweep_duration_seconds_count").get("", 0.0)
+
+    def wait_reconciles(self, irsa: Irsa, count: int = 2) -> None:
+        """Have the object looked at so many times more, as any change of it does."""
+        for _ in range(count):
+            done = self.reconciles()
+            irsa.touch()
+            self.eventually(lambda done=done: self.reconciles() > done, f"IRSA {irsa.key} was looked at")  # type: ignore[misc]
+
+    def reconciles(self) -> float:
+        """Pieces of work on objects that the controller has ended."""
+        return sum(self.controller.metric("controller_runtime_reconcile_total").values())
 
     def report(self) -> str:
         """Everything that one wants to know when a test fails."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,51 +12,16 @@ import httpx2
 import pytest
 import yaml
 from e2e_process import eventually
+from e2e_rbac import EXAMPLES, NAMESPACE, apply, apply_rbac, client, own_kubeconfig, requested_token
 
 from irsa_manager.api import crd, names
-from irsa_manager.sandbox.files import write_private
 from irsa_manager.sandbox.finder import find
 from irsa_manager.sandbox.process import Child
 from irsa_manager.sandbox.running import RunningSandbox, running_sandbox
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-NAMESPACE = names.DEFAULT_NAMESPACE
-ACCOUNT = "irsa-manager-controller-manager"
 IRSAS = f"/apis/{names.API_VERSION}/namespaces/{NAMESPACE}/irsas"
 SETUPS = f"/apis/{names.API_VERSION}/namespaces/{NAMESPACE}/irsasetups"
-PLURALS = {
-    "Namespace": "/api/v1/namespaces",
-    "ServiceAccount": "/api/v1/namespaces/{namespace}/serviceaccounts",
-    "Secret": "/api/v1/namespaces/{namespace}/secrets",
-    "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
-    "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
-    "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/roles",
-    "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings",
-    "CustomResourceDefinition": "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
-    "IRSA": f"/apis/{names.API_VERSION}/namespaces/{{namespace}}/irsas",
-    "IRSASetup": f"/apis/{names.API_VERSION}/namespaces/{{namespace}}/irsasetups",
-}
-
 pytestmark = pytest.mark.xdist_group("rbac")
-
-
-def client(url: str, ca_file: Path, token: str) -> httpx2.Client:
-    context = ssl.create_default_context(cadata=ca_file.read_text())
-    headers = {"Authorization": f"Bearer {token}"}
-    return httpx2.Client(base_url=url, verify=context, headers=headers, timeout=30, trust_env=False)
-
-
-def apply(api: httpx2.Client, document: dict[str, Any]) -> None:
-    """Server-side apply, as `kubectl apply --server-side` does it."""
-    meta = document["metadata"]
-    path = f"{PLURALS[document['kind']].format(namespace=meta.get('namespace', ''))}/{meta['name']}"
-    answer = api.patch(
-        path,
-        params={"fieldManager": "administrator"},
-        content=yaml.safe_dump(document),
-        headers={"Content-Type": "application/apply-patch+yaml"},
-    )
-    assert answer.is_success, answer.text
 
 
 class Bounded:
@@ -91,10 +55,9 @@ def bounded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bounded]:
             with client(sandbox.api_server, sandbox.ca_file, token) as admin:
                 for definition in crd.definitions():
                     apply(admin, definition)
-                for document in yaml.safe_load_all((EXAMPLES / "rbac.yaml").read_text()):
-                    apply(admin, document)
+                apply_rbac(admin)
                 own_token = requested_token(admin)
-                kubeconfig = own_kubeconfig(directory, sandbox, own_token)
+                kubeconfig = own_kubeconfig(directory / "kubeconfig", sandbox, own_token)
                 controller = start_controller(directory, sandbox, kubeconfig)
                 with client(sandbox.api_server, sandbox.ca_file, own_token) as own:
                     yield Bounded(sandbox, admin, own, controller)
@@ -102,30 +65,6 @@ def bounded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bounded]:
             if controller is not None:
                 runner.run(controller.stop(5))
             runner.run(context.__aexit__(None, None, None))
-
-
-def requested_token(admin: httpx2.Client) -> str:
-    path = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{ACCOUNT}/token"
-    answer = admin.post(path, json={"spec": {"expirationSeconds": 3600}})
-    assert answer.is_success, answer.text
-    return str(answer.json()["status"]["token"])
-
-
-def own_kubeconfig(directory: Path, sandbox: RunningSandbox, token: str) -> Path:
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "own",
-        "clusters": [
-            {
-                "name": "own",
-                "cluster": {"server": sandbox.api_server, "certificate-authority": str(sandbox.ca_file)},
-            }
-        ],
-        "users": [{"name": "own", "user": {"token": token}}],
-        "contexts": [{"name": "own", "context": {"cluster": "own", "user": "own"}}],
-    }
-    return write_private(directory / "kubeconfig", yaml.safe_dump(config))
 
 
 def start_controller(directory: Path, sandbox: RunningSandbox, kubeconfig: Path) -> Child:
