@@ -155,6 +155,9 @@ def test_where_no_role_can_be_read_an_object_lives_all_the_same(
     controller = start_as(manager)
     lab.eventually(lambda: "iam:GetRole is missing" in life.irsa.condition("Ready")["message"], "it says so")
     life.grown()
+    lab.aws.reset_calls()
+    lab.eventually(lambda: lab.aws.calls().get("GetRole", 0) >= 6, "both roles were looked at three times")
+    assert lab.aws.writes() == {}
     life.shrunk()
     life.renamed()
     start_as(manager)
