@@ -112,3 +112,21 @@ def test_twenty_objects_at_once_all_get_there(lab: Lab) -> None:
         irsa.wait_gone()
     names = [role["RoleName"] for page in lab.aws.iam.get_paginator("list_roles").paginate() for role in page["Roles"]]
     assert [name for name in names if name.startswith(prefix)] == []
+
+
+def test_an_old_role_is_not_forgotten_where_somebody_takes_the_new_name_meanwhile(lab: Lab) -> None:
+    first, second, third, namespace = unique("first"), unique("second"), unique("third"), lab.namespace()
+    irsa = lab.irsa(spec(first, "web", namespace))
+    irsa.wait_ready()
+    lab.aws.reset_calls()
+    lab.aws.faults(latency=2.0, operations=["CreateRole"])
+    irsa.patch({"iamRole": {"name": second}})
+    lab.eventually(lambda: lab.aws.calls().get("CreateRole"), "the new role is about to be made")
+    lab.aws.faults()
+    before = lab.aws.foreign_role(second)
+    irsa.wait_reason("RoleExists", "False")
+    assert lab.aws.assume(f"arn:aws:iam::{lab.aws.sandbox.account}:role/{first}", lab.token(namespace, "web")) == ""
+    irsa.patch({"iamRole": {"name": third}})
+    irsa.wait_ready()
+    assert lab.aws.role(first) is None
+    assert lab.aws.role(second) == before
