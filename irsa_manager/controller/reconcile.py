@@ -201,10 +201,11 @@ class Reconciler:
         role = self._roles.get(desired.role.name)
         role_told = problem_told(decision.role_problem) if decision.role_problem else None
         accounts_told = problem_told(decision.accounts_problem) if decision.accounts_problem else None
+        bound = _really_bound(decision, outcome)
         for failure in outcome.failures:
             if in_use(failure) and await still_on_it(self._c.aws, self._roles, failure):
                 raise TryAgain("RoleInUse", "An old role has policies that weren't known; they are taken off next.")
-            told = failure_told(failure, outcome.done, desired.role, role, outcome.failures)
+            told = failure_told(failure, outcome.done, desired.role, role, outcome.failures, len(bound))
             if isinstance(failure.action, do.AwsAction):
                 if isinstance(failure.action, do.TagRole | do.UntagRole) and not self._c.hands.tagging:
                     continue
@@ -229,7 +230,7 @@ class Reconciler:
         ready_told = not_usable(self._c.resolved())
         after = statuses.judged(
             irsa,
-            replace(decision, bound=_really_bound(decision, outcome), old_roles=self._still_there(decision)),
+            replace(decision, bound=bound, old_roles=self._still_there(decision)),
             role,
             facts,
             self._c.keys,

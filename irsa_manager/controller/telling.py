@@ -11,7 +11,8 @@ from msgspec import Struct
 from irsa_manager.api import reasons
 from irsa_manager.api.errors import AwsDenied, AwsError, IrsaError
 from irsa_manager.api.irsa import IRSA
-from irsa_manager.controller.carry_out import Failure
+from irsa_manager.aws.managed_policies import nearest
+from irsa_manager.controller.carry_out import TRANSIENT, Failure
 from irsa_manager.kube.errors import KubeForbidden
 from irsa_manager.plan import actions as do
 from irsa_manager.plan.actions import AwsAction, KubeAction
@@ -22,6 +23,7 @@ from irsa_manager.trust import arn
 from irsa_manager.trust.document import length, sha256
 
 SOON = "soon, then ever more slowly"
+LATER = "in 5 minutes, or when the object changes"
 _QUOTA = re.compile(r"quota for \w+: (\d+)")
 
 
@@ -48,21 +50,25 @@ def failure_told(
     desired: DesiredRole | None,
     standing: ObservedRole | None = None,
     others: Sequence[Failure] = (),
+    bound: int = 0,
 ) -> Told:
     """A failed action as people read it.
 
-    done: what the same run achieved. standing: the role as it is, also by earlier runs; None where there is none.
-    others: what else failed, for what is best told at once.
+    done: what the same run achieved. desired: None for a deletion. standing: the role as it is, also by earlier runs;
+    None where there is none. others: what else failed, for what is best told at once. bound: the ServiceAccounts that
+    are bound now.
     """
     action, error = failure.action, failure.error
+    # A deletion is tried on and on, all else as long as it may pass by itself.
+    next_try = SOON if desired is None or isinstance(error, TRANSIENT) else LATER
     so_far = summary(done) if standing is None else _in_place(standing, done)
     if isinstance(action, KubeAction):
-        return _kube_failure(action, error, done, so_far)
+        return _kube_failure(action, error, so_far, next_try, bound, living=desired is not None)
     note = f"(Request {error.request_id}.)" if error.request_id else ""
     said: dict[str, Any] = {
         "role": action.role,
         "error": error.message,
-        "next_try": SOON,
+        "next_try": next_try,
         "operation": _operation(error),
     }
     match error.code:
@@ -75,7 +81,8 @@ def failure_told(
             left = "The other policies are in place." if made else "Nothing was made."
             absent = [_policy_of(f.action) for f in (others or (failure,)) if f.error.code == error.code]
             missing = f"Policy {absent[0]} doesn't" if len(absent) == 1 else f"Policies {reasons.listed(absent)} don't"
-            return Told(error.code, reasons.message(error.code, missing=f"{missing} exist", left=left))
+            hint = _did_you_mean(absent)
+            return Told(error.code, reasons.message(error.code, note=hint, missing=f"{missing} exist", left=left))
         case "MalformedDocument":
             document = f"inline policy {action.name}" if isinstance(action, do.PutInlinePolicy) else "the trust policy"
             return Told(error.code, reasons.message(error.code, document=document, **said))
@@ -98,6 +105,14 @@ def failure_told(
 def _policy_of(action: AwsAction | KubeAction) -> str:
     policy = getattr(action, "policy_arn", "") or getattr(action, "boundary", "")
     return arn.policy_name(policy) if policy else "named in the object"
+
+
+def _did_you_mean(absent: Sequence[str]) -> str:
+    """What somebody may have meant who named AWS-managed policies that there aren't."""
+    meant = [f"{name}: {close}" for name in absent if (close := nearest(name)) and close != name]
+    if len(absent) == 1 and meant:
+        return f"Did you mean {nearest(absent[0])}?"
+    return f"Did you mean {reasons.listed(meant)}?" if meant else ""
 
 
 def denied_told(error: AwsDenied, so_far: str = "nothing") -> Told:
@@ -135,7 +150,9 @@ def error_told(error: IrsaError) -> Told:
     return Told("IRSAFailedApplyingResources", reasons.message("IRSAFailedApplyingResources", **values))
 
 
-def _kube_failure(action: KubeAction, error: IrsaError, done: Sequence[AwsAction | KubeAction], so_far: str) -> Told:
+def _kube_failure(
+    action: KubeAction, error: IrsaError, so_far: str, next_try: str, bound: int, *, living: bool
+) -> Told:
     account = f"{action.namespace}/{action.name}"
     if isinstance(error, KubeForbidden):
         verb = error.verb or "write"
@@ -146,11 +163,17 @@ def _kube_failure(action: KubeAction, error: IrsaError, done: Sequence[AwsAction
             "done": so_far,
         }
         return Told("PermissionMissing", reasons.message("PermissionMissing", **values))
-    if isinstance(action, do.DeleteServiceAccount):
-        values = {"thing": f"ServiceAccount {account}", "error": error.message, "next_try": SOON}
+    if isinstance(action, do.DeleteServiceAccount) or (not living and isinstance(action, do.PatchServiceAccount)):
+        left = "The finalizer stays; everything else of ours that could go is gone."
+        way_out = "; or set cleanup: false to leave the rest as it is"
+        values = {
+            "thing": f"ServiceAccount {account}",
+            "error": error.message,
+            "left": "It is out of the role's trust policy; everything else is as the object asks." if living else left,
+            "next_try": next_try if living else f"{next_try}{way_out}",
+        }
         return Told("IRSAFailedDeletingResources", reasons.message("IRSAFailedDeletingResources", **values))
-    bound = sum(isinstance(a, KubeAction) for a in done)
-    values = {"service_account": account, "error": error.message, "bound": bound, "next_try": SOON}
+    values = {"service_account": account, "error": error.message, "bound": bound, "next_try": next_try}
     return Told("IRSAFailedApplyingResources", reasons.message("IRSAFailedApplyingResources", **values))
 
 
@@ -200,7 +223,7 @@ def happened(
     if thing:
         return Happening(
             "DriftRepaired",
-            reasons.message("DriftRepaired", thing=thing, why="it was gone" if _recreates(action) else action.reason),
+            reasons.message("DriftRepaired", thing=thing, why=_found(action)),
             _account_key(action),
         )
     if isinstance(action, KubeAction):
@@ -243,8 +266,18 @@ def _account_happening(irsa: IRSA, action: KubeAction) -> Happening:
     return Happening(code, reasons.message(code, **values), key)
 
 
-def _recreates(action: AwsAction | KubeAction) -> bool:
-    return isinstance(action, do.CreateRole | do.CreateServiceAccount)
+def _found(action: AwsAction | KubeAction) -> str:
+    """What was found in the place of what should be."""
+    match action:
+        case do.CreateRole() | do.CreateServiceAccount():
+            return "it was gone"
+        case do.AttachPolicy():
+            return "it wasn't attached"
+        case do.PutInlinePolicy(reason="not there yet"):
+            return "it wasn't there"
+        case do.DetachPolicy(policy_arn=policy):
+            return f"{arn.policy_name(policy)} isn't in the spec and was detached"
+    return action.reason.removeprefix("trust differed: ")
 
 
 def _account_key(action: AwsAction | KubeAction) -> str:

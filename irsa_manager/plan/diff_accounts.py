@@ -71,9 +71,8 @@ def _correct(
     annotations.update({k: None for k in sorted(removable) if k in there.annotations and k not in target})
     if not annotations and not labels:
         return []
-    parts = [f"{k} {'missing' if k not in there.annotations else 'differed'}" for k, v in annotations.items() if v]
-    parts += [f"{k} not in the spec" for k, v in annotations.items() if v is None]
-    parts += [f"label {k} differed" if v else f"label {k} not in the spec" for k, v in labels.items()]
+    parts = [_difference(k, v, there.annotations.get(k)) for k, v in annotations.items()]
+    parts += [f"label {_difference(k, v, there.labels.get(k))}" for k, v in labels.items()]
     return [
         PatchServiceAccount(
             namespace=there.namespace,
@@ -84,6 +83,12 @@ def _correct(
             annotations=annotations,
         )
     ]
+
+
+def _difference(key: str, wanted: str | None, found: str | None) -> str:
+    if wanted is None:
+        return f"{key} not in the spec"
+    return f"{key} missing" if found is None else f"{key} differed (was {found}, should be {wanted})"
 
 
 def release(

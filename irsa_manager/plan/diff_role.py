@@ -27,9 +27,22 @@ from irsa_manager.plan.actions import (
 from irsa_manager.plan.desired import DEFAULT_SESSION_SECONDS, DesiredRole
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.trust.arn import account_of, policy_name
-from irsa_manager.trust.document import deny_all, federated, same, sha256, short_subject, subjects, without
+from irsa_manager.trust.document import (
+    compact,
+    deny_all,
+    federated,
+    principals,
+    same,
+    sha256,
+    short_subject,
+    subjects,
+    without,
+)
 
 UNREAD = "written again, since it can't be read"
+
+SHOWN = 300
+"""Characters of a document that differed that are told."""
 
 KEPT_POLICIES = ("AWSDenyAll", "AWSCompromisedKeyQuarantine")
 """Managed policies (by the beginning of their names) that incident response attaches; drift repair leaves them."""
@@ -106,7 +119,8 @@ def _boundary(
     if observed.boundary is None:
         return [SetBoundary(role=desired.name, reason=UNREAD, boundary=wanted)]
     was = policy_name(observed.boundary) if observed.boundary else "none"
-    return [SetBoundary(role=desired.name, reason=f"permissions boundary was {was}", boundary=wanted)]
+    why = f"permissions boundary was {was}, should be {policy_name(wanted)}"
+    return [SetBoundary(role=desired.name, reason=why, boundary=wanted)]
 
 
 def _trust(desired: DesiredRole, observed: ObservedRole, written: str, rewrite: bool) -> list[AwsAction]:
@@ -130,10 +144,18 @@ def trust_difference(desired: Any, observed: Any) -> str:
     wanted, found = subjects(desired), subjects(observed)
     parts = [f"subject {short_subject(s)} missing" for _, s in sorted(wanted - found)]
     parts += [f"subject {short_subject(s)} too many" for _, s in sorted(found - wanted)]
+    others = principals(observed) - principals(desired) - {provider for provider, _ in found}
+    parts += [f"principal {p} too many" for p in sorted(others)]
     if not parts:
-        return "trust differed: conditions, principals or the mark"
+        return f"trust differed: conditions, actions or the mark; it was {_shown(observed)}"
     more = f" and {len(parts) - 3} more" if len(parts) > 3 else ""
     return "trust differed: " + ", ".join(parts[:3]) + more
+
+
+def _shown(document: Any) -> str:
+    """A document's beginning, for people who want to know what was there."""
+    text = compact(document)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def foreign_kept(policy_arn: str) -> bool:
@@ -179,7 +201,7 @@ def _inline(
     for name, document in desired.inline.items():
         there = found.get(name.lower())
         if there is None or not same(there[1], document):
-            reason = "not there yet" if there is None else "document differed"
+            reason = "not there yet" if there is None else f"document differed: it was {_shown(there[1])}"
             actions.append(PutInlinePolicy(role=desired.name, reason=reason, name=name, document=document))
     wanted = {name.lower() for name in desired.inline}
     # Seen or not: one whose put got no answer may be there all the same, and one that isn't counts as done.
@@ -224,15 +246,13 @@ def _attributes(
         seconds = None
     if description is None and seconds is None:
         return []
-    parts = [*(["description"] if description is not None else []), *(["session duration"] if seconds else [])]
-    return [
-        UpdateRole(
-            role=desired.name,
-            reason=f"{' and '.join(parts)} differed",
-            description=description,
-            max_session_seconds=seconds,
-        )
+    changes: list[tuple[str, Any, Any]] = []
+    changes += [("description", observed.description, description)] if description is not None else []
+    changes += [("maxSessionDurationSeconds", observed.max_session_seconds, seconds)] if seconds is not None else []
+    told = [
+        f"{name} {UNREAD}" if was is None else f"{name} was {was!r}, should be {now!r}" for name, was, now in changes
     ]
+    return [UpdateRole(role=desired.name, reason="; ".join(told), description=description, max_session_seconds=seconds)]
 
 
 def _tags(
@@ -258,12 +278,19 @@ def _tags(
     for group in (desired.own_tags, {**restored, **desired.tags}):
         differing = {k: v for k, v in group.items() if found.get(k.lower(), ("", None))[1] != v}
         if differing:
-            reason = "tags differed: " + ", ".join(sorted(differing))
+            changes = [
+                f"{k} {_was(found.get(k.lower(), ('', ''))[1])}, should be {differing[k]}" for k in sorted(differing)
+            ]
+            reason = f"tags differed: {'; '.join(changes)}"
             actions.append(TagRole(role=desired.name, reason=reason, tags=differing))
     keys = tuple(sorted(found[k.lower()][0] for k in gone if k.lower() in found and k.lower() not in kept))
     if keys:
         actions.append(UntagRole(role=desired.name, reason="taken out of the spec", keys=keys))
     return actions
+
+
+def _was(value: str) -> str:
+    return f"was {value}" if value else "was missing"
 
 
 def disarm(observed: ObservedRole, trust: dict[str, Any], reason: str) -> list[AwsAction]:

@@ -211,6 +211,18 @@ def federated(document: Any) -> list[str]:
     return [p for p in found if isinstance(p, str) and ":oidc-provider/" in p]
 
 
+def principals(document: Any) -> set[str]:
+    """Everybody whom a document's Allows name, as it spells them: ARNs, accounts, services, `*`."""
+    found: set[str] = set()
+    for statement in statements(document):
+        principal = statement.get("Principal")
+        if statement.get("Effect") != "Allow":
+            continue
+        for value in principal.values() if isinstance(principal, dict) else [principal]:
+            found.update(str(one) for one in (value if isinstance(value, list) else [value]) if one)
+    return found
+
+
 def length(document: Any) -> int:
     """Characters of the document as sent: an estimate of what IAM counts (its own count is the authority)."""
     return len(compact(document))

@@ -31,7 +31,7 @@ def test_an_edited_and_a_removed_annotation_are_put_back(lab: Lab) -> None:
     expected = {ROLE_ARN: arn, names.ANNOTATION_TOKEN_EXPIRATION: "3600"}
     lab.patch_account(namespace, "web", annotations={ROLE_ARN: "arn:aws:iam::000000000000:role/mine"})
     lab.eventually(lambda: lab.annotations(namespace, "web") == expected, "the role's ARN is put back")
-    irsa.wait_event("DriftRepaired", f"{ROLE_ARN} differed")
+    irsa.wait_event("DriftRepaired", f"{ROLE_ARN} differed (was arn:aws:iam::000000000000:role/mine, should be {arn})")
     lab.patch_account(namespace, "web", annotations={ROLE_ARN: None, names.ANNOTATION_TOKEN_EXPIRATION: None})
     lab.eventually(lambda: lab.annotations(namespace, "web") == expected, "both are put back")
     irsa.wait_event("DriftRepaired", f"{ROLE_ARN} missing")

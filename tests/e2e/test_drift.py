@@ -44,6 +44,12 @@ class Case:
     def iam(self) -> Any:
         return self.lab.aws.iam
 
+    @property
+    def account(self) -> str:
+        """namespace/name of its ServiceAccount."""
+        (bound,) = self.irsa.status["serviceAccounts"]
+        return f"{bound['namespace']}/{bound['name']}"
+
     def repaired(self, part: str) -> None:
         """Wait for the event, and see that the object is Ready all the while."""
         self.irsa.wait_event("DriftRepaired", part)
@@ -106,7 +112,8 @@ def test_a_trust_changed_by_hand_with_its_mark_is_put_back(case: Case) -> None:
     before = case.lab.aws.trust(case.role)
     case.iam.update_assume_role_policy(RoleName=case.role, PolicyDocument=json.dumps(FOREIGN))
     case.lab.eventually(lambda: case.lab.aws.trust(case.role) == before, "the trust is put back")
-    case.repaired(f"trust policy of role {case.role}")
+    case.repaired(f"The trust policy of role {case.role} was put back: subject {case.account} missing")
+    case.repaired("principal ec2.amazonaws.com too many")
 
 
 def test_a_role_stripped_of_both_marks_is_known_by_its_signed_id(case: Case) -> None:
@@ -121,14 +128,14 @@ def test_a_role_stripped_of_both_marks_is_known_by_its_signed_id(case: Case) -> 
 def test_a_detached_policy_is_attached_again(case: Case) -> None:
     arn = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
     case.iam.detach_role_policy(RoleName=case.role, PolicyArn=arn)
-    case.repaired("AmazonS3ReadOnlyAccess")
+    case.repaired(f"Policy AmazonS3ReadOnlyAccess of role {case.role} was put back: it wasn't attached")
     assert case.lab.aws.attached(case.role) == {"AmazonS3ReadOnlyAccess"}
 
 
 def test_a_foreign_policy_is_detached_but_not_what_incident_response_attaches(case: Case) -> None:
     for name in ("AdministratorAccess", "AWSDenyAll"):
         case.iam.attach_role_policy(RoleName=case.role, PolicyArn=f"arn:aws:iam::aws:policy/{name}")
-    case.repaired("AdministratorAccess")
+    case.repaired("put back: AdministratorAccess isn't in the spec and was detached")
     case.lab.wait_sweeps()
     assert case.lab.aws.attached(case.role) == {"AmazonS3ReadOnlyAccess", "AWSDenyAll"}
 
@@ -136,13 +143,14 @@ def test_a_foreign_policy_is_detached_but_not_what_incident_response_attaches(ca
 def test_a_changed_inline_policy_is_put_back(case: Case) -> None:
     changed = {**READ, "Statement": [{**READ["Statement"][0], "Action": "s3:*"}]}  # type: ignore[dict-item]
     case.iam.put_role_policy(RoleName=case.role, PolicyName="own", PolicyDocument=json.dumps(changed))
-    case.repaired("Inline policy own")
+    case.repaired(f"Inline policy own of role {case.role} was put back: document differed: it was")
+    case.repaired('"Action":"s3:*"')
     assert case.lab.aws.inline(case.role) == {"own": READ}
 
 
 def test_a_deleted_inline_policy_is_put_back(case: Case) -> None:
     case.iam.delete_role_policy(RoleName=case.role, PolicyName="own")
-    case.repaired("Inline policy own")
+    case.repaired(f"Inline policy own of role {case.role} was put back: it wasn't there")
     assert case.lab.aws.inline(case.role) == {"own": READ}
 
 
@@ -161,7 +169,8 @@ def test_a_foreign_inline_policy_is_kept_and_reported(case: Case) -> None:
 def test_changed_tags_are_put_back_and_other_peoples_stay(case: Case) -> None:
     case.iam.tag_role(RoleName=case.role, Tags=[{"Key": "team", "Value": "b"}, {"Key": "theirs", "Value": "x"}])
     case.iam.untag_role(RoleName=case.role, TagKeys=[names.TAG_OWNER])
-    case.repaired("tags differed")
+    case.repaired("tags differed: team was b, should be a")
+    case.repaired(f"{names.TAG_OWNER} was missing, should be {case.irsa.key}")
     tags = case.lab.aws.tags(case.role)
     assert (tags["team"], tags["theirs"], tags[names.TAG_OWNER]) == ("a", "x", case.irsa.key)
 
@@ -169,7 +178,7 @@ def test_changed_tags_are_put_back_and_other_peoples_stay(case: Case) -> None:
 def test_a_removed_boundary_is_put_back(case: Case) -> None:
     before = case.lab.aws.role(case.role)
     case.iam.delete_role_permissions_boundary(RoleName=case.role)
-    case.repaired("permissions boundary")
+    case.repaired(f"Role {case.role} was put back: permissions boundary was none, should be customer/boundary-")
     after = case.lab.aws.role(case.role)
     assert before is not None
     assert after is not None
@@ -178,7 +187,9 @@ def test_a_removed_boundary_is_put_back(case: Case) -> None:
 
 def test_description_and_session_duration_are_put_back(case: Case) -> None:
     case.iam.update_role(RoleName=case.role, Description="mine", MaxSessionDuration=3600)
-    case.repaired("description and session duration differed")
+    case.repaired(
+        "description was 'mine', should be 'as it should be'; maxSessionDurationSeconds was 3600, should be 7200"
+    )
     after = case.lab.aws.role(case.role)
     assert after is not None
     assert (after["Description"], after["MaxSessionDuration"]) == ("as it should be", 7200)

@@ -45,7 +45,7 @@ REASONS: Final = (
         summary="A ServiceAccount couldn't be made or annotated.",
         meaning=(
             "The API server, or an admission policy of the cluster, refused the write. The role itself is in order. "
-            "It is tried again, ever more slowly."
+            "It is tried again every 5 minutes, and when the object or the ServiceAccount changes."
         ),
         steps=(
             "Read the API server's text; it names the policy or the missing right.",

@@ -109,16 +109,6 @@ REASONS: Final = (
         next="pip install 'irsa-manager[sandbox]'",
     ),
     Reason(
-        code="DemoFailed",
-        kinds=("command",),
-        summary="A step of the demo didn't go as expected.",
-        meaning="The demo shows what must work and what must be refused. One step answered otherwise.",
-        steps=("Run it again with --debug, and report what it prints.",),
-        what="Step {step}: {error}",
-        left="The sandbox was stopped.",
-        next="Run irsa-manager demo --debug.",
-    ),
-    Reason(
         code="SystemRefused",
         kinds=("command",),
         summary="The operating system refused to write, to open or to start something.",

@@ -266,7 +266,10 @@ REASONS: Final = (
         code="IRSAFailedRoleUpdate",
         kinds=("Ready", "RoleReady", "event", "command"),
         summary="Writing the role failed for a reason that has no name of its own.",
-        meaning="The message carries AWS's own text and the id of its request. It is tried again, ever more slowly.",
+        meaning=(
+            "The message carries AWS's own text and the id of its request, or says what of the object IAM can't do. It "
+            "is tried again every 5 minutes, and when the object changes."
+        ),
         steps=(
             "Read AWS's text.",
             "With the request id AWS support, and CloudTrail, find the call.",
@@ -281,14 +284,14 @@ REASONS: Final = (
         summary="Cleaning up failed for a reason that has no name of its own.",
         meaning=(
             "Something that has to go (a ServiceAccount, a policy of the role, the role itself) couldn't be removed. "
-            "It is tried again, ever more slowly; the finalizer stays until it is true that nothing is left."
+            "It is tried again; the finalizer of an object being deleted stays until it is true that nothing is left."
         ),
         steps=(
             "Read the text: it is AWS's or the API server's own.",
             "If the role should stay, set spec.cleanup to false; that works on an object being deleted, too.",
         ),
         what="{thing} couldn't be removed: {error}",
-        left="The finalizer stays; everything else of ours that could go is gone.",
-        next="Next try {next_try}; or set cleanup: false to leave the rest as it is.",
+        left="{left}",
+        next="Next try {next_try}.",
     ),
 )

@@ -1,16 +1,16 @@
 """AWS-managed policies: the names that exist, beyond those that the emulator brings with their documents.
 
 A name in `DOCUMENTS` grants what its document says (written from the AWS Managed Policy Reference's description of
-what the policy allows). One in managed_policy_names.txt exists and can be attached, but grants nothing here, as its
-document is long and changes. A name in neither doesn't exist: AWS answers NoSuchEntity, and so does the sandbox.
+what the policy allows). One that only aws/managed_policies.py knows exists and can be attached, but grants nothing
+here, as its document is long and changes. Any other doesn't exist: AWS answers NoSuchEntity, and so does the sandbox.
 """
 
 from __future__ import annotations
 
 import json
-from importlib import resources
 from typing import Final
 
+from irsa_manager.aws import managed_policies
 from irsa_manager.sandbox.front.emulator import Emulator
 
 
@@ -97,9 +97,8 @@ DOCUMENTS: Final = {
 def install(emulator: Emulator) -> None:
     """Put the names and documents beside those that the emulator has; its own are kept."""
     known = emulator.iam._aws_managed_policies
-    names = resources.files(__package__).joinpath("managed_policy_names.txt").read_text("ascii").split()
     nothing = '{"Version":"2012-10-17","Statement":[]}'
-    for name, document in {**dict.fromkeys(names, nothing), **DOCUMENTS}.items():
+    for name, document in {**dict.fromkeys(managed_policies.names(), nothing), **DOCUMENTS}.items():
         arn = f"arn:aws:iam::aws:policy/{name}"
         if arn not in known:
             known[arn] = emulator.iam._make_aws_managed_record(name, document, "")
