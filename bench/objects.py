@@ -17,8 +17,8 @@ from typing import Any
 
 from irsa_manager.api import names
 from irsa_manager.api.irsa import IRSA
-from irsa_manager.cli.crds import install
 from irsa_manager.kube.client import Kube
+from irsa_manager.kube.definitions import install
 from irsa_manager.kube.reflector import Reflector
 from irsa_manager.kube.resources import IRSAS, NAMESPACES
 from irsa_manager.sandbox.finder import find

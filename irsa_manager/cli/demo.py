@@ -49,8 +49,8 @@ def status(played: Played) -> int:
 
 async def show(binaries: Binaries, steps: Sequence[Step]) -> Played:
     """Play the steps and show them on stdout. Raises IrsaError; CancelledError for a signal of SIGNALS."""
-    from irsa_manager.cli.crds import install
     from irsa_manager.cli.demo_screen import screen_for
+    from irsa_manager.kube.definitions import install
     from irsa_manager.sandbox.demo.play import play
 
     loop, playing = asyncio.get_running_loop(), asyncio.current_task()

@@ -22,6 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from irsa_manager.api.errors import IrsaError, SandboxError
+from irsa_manager.kube import definitions
+from irsa_manager.kube.client import Kube
+from irsa_manager.sandbox import admission
 from irsa_manager.sandbox.binaries import Binaries
 from irsa_manager.sandbox.running import RunningSandbox, Sandbox, Step, running_sandbox
 
@@ -95,6 +98,9 @@ async def _run(request: Request, on_step: Report, on_ready: Callable[[Sandbox], 
     async with running_sandbox(
         Path(request.dir), request.aws or None, binaries=request.binaries, on_step=on_step
     ) as sandbox:
+        async with Kube.connect(sandbox.kubeconfig) as kube:
+            await definitions.install(kube)
+            await admission.install(kube)
         on_ready(sandbox)
         raise await _first_end(sandbox)
 

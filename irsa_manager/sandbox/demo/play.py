@@ -21,7 +21,7 @@ from irsa_manager.kube.client import Kube
 from irsa_manager.kube.resources import IRSAS
 from irsa_manager.plan.decision import Decision
 from irsa_manager.plan.facts import ClusterFacts
-from irsa_manager.sandbox import running
+from irsa_manager.sandbox import admission, running
 from irsa_manager.sandbox.binaries import Binaries
 from irsa_manager.sandbox.demo import cluster, operator, planning, tokens
 from irsa_manager.sandbox.demo import steps as do
@@ -92,6 +92,7 @@ async def play(
             kube = await stack.enter_async_context(Kube.connect(sandbox.kubeconfig))
             await cluster.make_namespace(kube, names.DEFAULT_NAMESPACE)
             await install(kube)
+            await admission.install(kube)
             controller = operator.start(sandbox)
             stack.push_async_callback(controller.stop, operator.STOP_SECONDS)
             cloud = await stack.enter_async_context(open_cloud(sandbox))

@@ -9,8 +9,8 @@ import httpx2
 import pytest
 from api_objects import Object, collection, manifest
 
-from irsa_manager.cli.crds import install
 from irsa_manager.kube.client import Kube
+from irsa_manager.kube.definitions import install
 from irsa_manager.sandbox.controlplane import ControlPlane
 
 

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from irsa_manager.api import crd
 from irsa_manager.api.errors import KubernetesError
 from irsa_manager.cli.crds import crds as command
-from irsa_manager.cli.crds import install
 from irsa_manager.kube.client import Kube
+from irsa_manager.kube.definitions import install
 from irsa_manager.sandbox.controlplane import ControlPlane
 
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"

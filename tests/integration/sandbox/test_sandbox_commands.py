@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -15,6 +16,11 @@ from typing import Any
 
 import httpx2
 import pytest
+
+from irsa_manager.api import tenancy_policy
+from irsa_manager.kube.client import Kube
+from irsa_manager.kube.resources import CRDS
+from irsa_manager.sandbox import admission
 
 Watch = Callable[[list[int]], Callable[[], None]]
 Children = Callable[[int], list[int]]
@@ -40,6 +46,18 @@ def until(process: subprocess.Popen[str], start: str) -> list[str]:
     raise AssertionError(f"it ended before {start!r}: {lines} {process.stderr.read() if process.stderr else ''}")
 
 
+async def installed(kubeconfig: Path) -> dict[str, int]:
+    """How many kinds, and parts of the admission policy, are in the cluster before anybody has done anything."""
+    async with Kube.connect(kubeconfig) as kube:
+        found = {"customresourcedefinitions": len(await kube.list(CRDS)), tenancy_policy.NAME: 0}
+        for plural in admission.PLURALS.values():
+            listed = json.loads(await kube.raw("GET", f"/apis/admissionregistration.k8s.io/v1/{plural}"))
+            found[tenancy_policy.NAME] += sum(
+                item["metadata"]["name"] == tenancy_policy.NAME for item in listed["items"]
+            )
+    return found
+
+
 def test_a_whole_life(command: CommandLine, children: Children, watch: Watch) -> None:
     before = command("status")
     assert (before.returncode, before.stdout.splitlines()[0]) == (1, f"No sandbox is running in {command.dir}.")
@@ -62,6 +80,11 @@ def test_a_whole_life(command: CommandLine, children: Children, watch: Watch) ->
     assert set(variables) >= NAMES
     assert httpx2.get(variables["AWS_ENDPOINT_URL"] + "/_sandbox/health", trust_env=False).json() == {"ready": True}
     assert Path(variables["KUBECONFIG"]) == command.dir / "kubeconfig"
+
+    assert asyncio.run(installed(command.dir / "kubeconfig")) == {
+        "customresourcedefinitions": 2,
+        tenancy_policy.NAME: 2,
+    }
 
     status = command("status", "-o", "json")
     assert status.returncode == 0
