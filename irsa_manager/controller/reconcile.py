@@ -28,6 +28,7 @@ from irsa_manager.controller.telling import Told, error_told, failure_told, prob
 from irsa_manager.controller.trouble import (
     STALLED_SECONDS,
     UNREADY_SECONDS,
+    describes,
     not_usable,
     other_account,
     role_arn,
@@ -91,6 +92,9 @@ class Reconciler:
             return None
         irsa = held
         now = time_now()
+        facts = self._c.resolved().facts
+        if facts is not None:
+            self._c.view.claims(irsa, facts)
         if irsa.spec is not UNSET and irsa.spec.suspend:
             await self._c.reporter.write_status(irsa, statuses.suspended(irsa, now))
             return None
@@ -116,7 +120,7 @@ class Reconciler:
         spec = irsa.spec
         assert spec is not UNSET  # noqa: S101  (incomplete() was asked)
         try:
-            await self._look_at_roles(irsa, facts, deeply=_describes(irsa))
+            await self._look_at_roles(irsa, facts, deeply=describes(irsa))
         except AwsError as error:
             await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, error_told(error), now))
             raise TryAgain(error.code, error.message) from error
@@ -350,12 +354,3 @@ def _perhaps_made(irsa: IRSA) -> set[str]:
     """Former names whose roles were on the way when the name was changed: the status has no id of them."""
     noted = {role.name for role in (irsa.status.role, *irsa.status.retired_roles) if role.name and not role.id}
     return noted - {spec_role(irsa)}
-
-
-def _describes(irsa: IRSA) -> bool:
-    """Whether the object manages what a sweep alone doesn't show."""
-    wanted = irsa.spec.iam_role if irsa.spec is not UNSET else None
-    managed = set(irsa.status.role.managed)
-    if managed & {"description", "maxSessionDurationSeconds"}:
-        return True
-    return wanted is not None and (wanted.description is not UNSET or wanted.max_session_duration_seconds is not UNSET)

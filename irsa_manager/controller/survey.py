@@ -19,7 +19,7 @@ from irsa_manager.controller.looking import look
 from irsa_manager.controller.roles import RoleStore
 from irsa_manager.controller.setup import Resolved, SetupResolver
 from irsa_manager.controller.telling import Told, problem_told
-from irsa_manager.controller.trouble import other_account, role_arn, role_names, unresolved
+from irsa_manager.controller.trouble import describes, not_usable, other_account, role_arn, role_names, unresolved
 from irsa_manager.controller.view import ClusterView
 from irsa_manager.kube.client import Kube
 from irsa_manager.kube.resources import IRSAS, IRSASETUPS, NAMESPACES, SERVICE_ACCOUNTS, key_of
@@ -27,7 +27,7 @@ from irsa_manager.plan.decision import Decision
 from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import MarkKeys
 from irsa_manager.plan.planner import decide, incomplete
-from irsa_manager.plan.removal import decide_deletion
+from irsa_manager.plan.removal import decide_deletion, decide_release
 
 
 class Verdict(Struct, frozen=True):
@@ -63,10 +63,15 @@ class Survey:
     def verdict(self, irsa: IRSA) -> Verdict:
         """What the controller would do for the object now."""
         if irsa.metadata.annotations.get(names.ANNOTATION_RELEASE) == "true":
-            return Verdict(irsa.key, note="it is released (irsa-manager release): nothing is written")
+            return self._released(irsa)
+        if irsa.metadata.deleting and names.FINALIZER not in irsa.metadata.finalizers:
+            return Verdict(irsa.key, note="it is being deleted, and the controller doesn't hold it: nothing is written")
         if irsa.spec is not UNSET and irsa.spec.suspend:
             return Verdict(irsa.key, note="it is suspended: nothing is written")
-        if lacking := incomplete(irsa.spec):
+        lacking = incomplete(irsa.spec)
+        if irsa.metadata.deleting and (irsa.spec is UNSET or lacking or not irsa.spec.cleanup):
+            return Verdict(irsa.key, note="it is being deleted, and everything that it made stays (cleanup: false)")
+        if lacking:
             return Verdict(irsa.key, note=f"{lacking} is missing: nothing is written")
         facts = self.resolved.facts
         if facts is None:
@@ -76,14 +81,25 @@ class Survey:
             return Verdict(irsa.key, told=(elsewhere,))
         if irsa.metadata.deleting:
             return Verdict(irsa.key, decide_deletion(irsa, self.situation(irsa)), note="it is being deleted")
-        decision = decide(irsa, self.situation(irsa))
-        problems = (
-            decision.ready_problem,
-            decision.role_problem,
-            decision.accounts_problem,
-            decision.role_warning,
-        )
-        return Verdict(irsa.key, decision, tuple(problem_told(problem) for problem in problems if problem is not None))
+        # What can't be read is written again when the object has changed.
+        changed = irsa.status.observed_generation != irsa.metadata.generation
+        return Verdict(irsa.key, *self._decided(decide(irsa, self.situation(irsa), rewrite=changed)))
+
+    def _released(self, irsa: IRSA) -> Verdict:
+        if irsa.status.adoption is UNSET:
+            return Verdict(irsa.key, note="it is released (irsa-manager release): nothing is written")
+        if self.resolved.facts is None:
+            return Verdict(irsa.key, told=(unresolved(self.resolved),))
+        decision = decide_release(irsa, self.situation(irsa))
+        return Verdict(irsa.key, decision, note="it is released: its adopted role gets back what it had")
+
+    def _decided(self, decision: Decision) -> tuple[Decision, tuple[Told, ...]]:
+        """A living object's plan, and all that its conditions would say is wrong."""
+        # In the order in which the condition Ready takes its reason from them.
+        problems = (decision.ready_problem, decision.role_problem or decision.role_warning, decision.accounts_problem)
+        told = [problem_told(problem) for problem in problems if problem is not None]
+        unusable = not_usable(self.resolved) if decision.ready_problem is None else None
+        return decision, (*told, *([unusable] if unusable is not None else []))
 
 
 async def survey(
@@ -115,15 +131,15 @@ async def survey(
     if resolved.facts is not None:
         await _look_closer(aws, made, wanted)
         for irsa in irsas.values():
-            # Who claims which ServiceAccount is known only once everybody was asked.
-            made.situation(irsa)
+            # Who holds a ServiceAccount can be told only once all claims are known.
+            view.claims(irsa, resolved.facts)
     return made
 
 
 async def _read_account(aws: Aws, view: ClusterView, drafts: list[IRSA]) -> None:
     """All roles at once, where that is allowed."""
     try:
-        snapshot = await sweep(aws, descriptions=any(_describes(irsa) for irsa in drafts))
+        snapshot = await sweep(aws, descriptions=any(describes(irsa) for irsa in drafts))
     except AwsDenied:
         view.roles.complete = False
         return
@@ -137,7 +153,7 @@ async def _look_closer(aws: Aws, made: Survey, drafts: list[IRSA]) -> None:
     for irsa in drafts:
         for name in role_names(irsa):
             known = roles.get(name)
-            undescribed = known is not None and _describes(irsa) and known.description is None
+            undescribed = known is not None and describes(irsa) and known.description is None
             if not roles.known(name) or (undescribed and known is not None and known.id):
                 roles.saw(name, await look(aws, roles, name, role_arn(irsa, facts)))
         if roles.complete:
@@ -148,11 +164,3 @@ async def _look_closer(aws: Aws, made: Survey, drafts: list[IRSA]) -> None:
             name = bound_to.rpartition("/")[2]
             if name and not roles.known(name):
                 roles.saw(name, await look(aws, roles, name, bound_to))
-
-
-def _describes(irsa: IRSA) -> bool:
-    """Whether the object manages what a sweep alone doesn't show."""
-    if irsa.status.role.managed:
-        return True
-    wanted = irsa.spec.iam_role if irsa.spec is not UNSET else None
-    return wanted is not None and (wanted.description is not UNSET or wanted.max_session_duration_seconds is not UNSET)

@@ -83,3 +83,11 @@ def role_names(irsa: IRSA) -> list[str]:
     """The names of the roles that the object has or had: of its spec, its status, and of renames not finished."""
     found = [spec_role(irsa), irsa.status.role.name, *(r.name for r in irsa.status.retired_roles)]
     return list(dict.fromkeys(name for name in found if name))
+
+
+def describes(irsa: IRSA) -> bool:
+    """Whether the object manages what a sweep alone doesn't show: description or session duration."""
+    if set(irsa.status.role.managed) & {"description", "maxSessionDurationSeconds"}:
+        return True
+    wanted = irsa.spec.iam_role if irsa.spec is not UNSET else None
+    return wanted is not None and (wanted.description is not UNSET or wanted.max_session_duration_seconds is not UNSET)

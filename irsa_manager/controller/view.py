@@ -207,11 +207,19 @@ class ClusterView:
             self._claimed.pop(key, None)
         return others - {key}
 
-    def situation(self, irsa: IRSA, facts: ClusterFacts, keys: MarkKeys) -> Situation:
-        """What the planner needs for one object."""
+    def claims(self, irsa: IRSA, facts: ClusterFacts) -> set[Key]:
+        """The ServiceAccounts that the object asks for; from now on it claims them, whether it is worked on or not.
+
+        Suspended and released ones claim theirs too: nobody may take from them what they hold.
+        """
         wanted = self._wanted(irsa, facts)
         if not irsa.metadata.deleting:
             self._wake(self.claim(irsa.key, wanted))
+        return wanted
+
+    def situation(self, irsa: IRSA, facts: ClusterFacts, keys: MarkKeys) -> Situation:
+        """What the planner needs for one object."""
+        wanted = self.claims(irsa, facts)
         places = set(wanted) | {(b.namespace, b.name) for b in irsa.status.service_accounts}
         for role in _role_names(irsa):
             observed = self.roles.get(role)
@@ -241,7 +249,7 @@ class ClusterView:
         return [other for key in keys if (other := self.newest(key)) is not None]
 
     def _wanted(self, irsa: IRSA, facts: ClusterFacts) -> set[Key]:
-        if irsa.spec is UNSET or irsa.metadata.deleting:
+        if irsa.metadata.deleting or irsa.spec is UNSET or incomplete(irsa.spec):
             return set()
         spec = irsa.spec.service_account
         reach = resolve(spec, self._namespace_facts, facts.operator_namespace)

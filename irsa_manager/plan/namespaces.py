@@ -41,7 +41,8 @@ def resolve(spec: ServiceAccountSpec, namespaces: Mapping[str, NamespaceFact], o
     globs = [n for n in spec.namespaces if is_glob(n)]
     selector = spec.namespace_selector
     found = names & namespaces.keys()
-    for name, fact in namespaces.items():
+    # Most objects write their namespaces out: those need no walk through all that there are.
+    for name, fact in namespaces.items() if globs or selector is not UNSET else ():
         if name in found or protected(name, operator_namespace):
             continue
         by_glob = any(fnmatch.fnmatchcase(name, glob) for glob in globs)
