@@ -106,7 +106,7 @@ async def as_data(place: Place, found: Survey, verdicts: list[Verdict]) -> dict[
             "object": verdict.key,
             "note": verdict.note,
             "lines": [
-                {"sign": line.sign, "kind": line.kind, "name": line.name, "note": line.note}
+                {**{part: getattr(line, part) for part in ("sign", "kind", "name", "note", "action")}, "role": line.on}
                 for line in (plan_lines(verdict.decision) if verdict.decision is not None else ())
             ],
             "problems": [{"reason": each.code, "message": each.message} for each in verdict.told],

@@ -17,12 +17,17 @@ _NAME_WIDTH = 38
 
 @dataclass(frozen=True)
 class PlanLine:
-    """One line. sign: "+", "~", "-", or " " for what belongs to the line above."""
+    """One line. sign: "+", "~", "-", or " " for what belongs to the line above.
+
+    action: the action's name (CreateRole), "" for what is part of the one above. on: the role that it is done to.
+    """
 
     sign: str
     kind: str
     name: str
     note: str = ""
+    action: str = ""
+    on: str = ""
 
     def __str__(self) -> str:
         return f"  {self.sign} {self.kind:7} {self.name:{_NAME_WIDTH}}  {self.note}".rstrip()
@@ -32,7 +37,8 @@ def plan_lines(decision: Decision) -> list[PlanLine]:
     """The actions of a decision, in their order."""
     lines: list[PlanLine] = []
     for action in decision.plan.actions:
-        lines.append(_line(action))
+        on = action.role if isinstance(action, do.AwsAction) else ""
+        lines.append(replace(_line(action), action=type(action).__name__, on=on))
         if isinstance(action, do.CreateRole) and decision.desired is not None:
             role = decision.desired.role
             who = ", ".join(short_subject(subject) for subject in role.subjects)

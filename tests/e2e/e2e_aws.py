@@ -107,6 +107,20 @@ class Account:
         assert role is not None
         return role
 
+    def write_trust(self, name: str, document: Document) -> None:
+        """Somebody writes the role's trust policy."""
+        self.iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+
+    def wipe(self, name: str) -> None:
+        """Somebody deletes the role with all that is on it; what isn't there is as good as deleted."""
+        if self.role(name) is None:
+            return
+        for policy in self.iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
+            self.iam.detach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
+        for inline in self.iam.list_role_policies(RoleName=name)["PolicyNames"]:
+            self.iam.delete_role_policy(RoleName=name, PolicyName=inline)
+        self.iam.delete_role(RoleName=name)
+
     def policy(self, name: str, path: str = "/") -> str:
         """A policy of the account's own; its ARN."""
         document = {

@@ -159,6 +159,12 @@ class Lab:
         """Merge patch."""
         return _ok(self.api.patch(path, json=patch, headers=MERGE))
 
+    def replace_spec(self, path: str, spec: Object) -> Object:
+        """Put another spec in the place of the one that is there, as a whole."""
+        patch = [{"op": "replace", "path": "/spec", "value": spec}]
+        headers = {"Content-Type": "application/json-patch+json"}
+        return _ok(self.api.patch(path, json=patch, headers=headers))
+
     def delete(self, path: str) -> None:
         """DELETE; what isn't there is as good as deleted."""
         answer = self.api.delete(path)

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,10 @@ from irsa_manager.trust.document import subject
 RELEASED = {"metadata": {"annotations": {names.ANNOTATION_RELEASE: None}}}
 
 
-def run(lab: Lab, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """The program with the sandbox's environment; its input is no terminal."""
+def run(
+    lab: Lab, *arguments: str, stdin: str = "", environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The program with the sandbox's environment, and with what is said otherwise; its input is no terminal."""
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     return subprocess.run(
         [sys.executable, "-m", "irsa_manager", *arguments],
@@ -31,7 +33,7 @@ def run(lab: Lab, *arguments: str, stdin: str = "") -> subprocess.CompletedProce
         capture_output=True,
         text=True,
         check=False,
-        env={**inherited, **lab.aws.sandbox.environment()},
+        env={**inherited, **lab.aws.sandbox.environment(), **(environment or {})},
     )
 
 
