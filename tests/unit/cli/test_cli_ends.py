@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from irsa_manager import __version__
 from irsa_manager.api.errors import KubernetesError
 from irsa_manager.cli import main as frame
+from irsa_manager.sandbox.ports import free_ports
 
 PROGRAM = [sys.executable, "-m", "irsa_manager"]
 
@@ -95,3 +99,47 @@ def test_what_the_system_refuses_names_the_file(number: int, capsys: pytest.Capt
 def test_a_file_that_we_forgot_to_make_is_our_fault(capsys: pytest.CaptureFixture[str]) -> None:
     assert frame.end(FileNotFoundError(errno.ENOENT, "No such file or directory", "/box/pki"), []) == 1
     assert capsys.readouterr().err.startswith("error  Unexpected: ")
+
+
+def test_an_api_server_that_is_not_there_is_named(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    cluster = {"server": f"https://127.0.0.1:{port}", "insecure-skip-tls-verify": True}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "gone", "cluster": cluster}],
+        "users": [{"name": "me", "user": {"token": "x"}}],
+        "contexts": [{"name": "gone", "context": {"cluster": "gone", "user": "me"}}],
+        "current-context": "gone",
+    }
+    file = tmp_path / "kubeconfig"
+    file.write_text(json.dumps(config))
+    environment = {**os.environ, "KUBECONFIG": str(file)}
+    done = subprocess.run([*PROGRAM, "status"], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error  KubernetesUnavailable: ")
+    assert f"127.0.0.1:{port}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_sandbox_that_does_not_run_is_said_with_what_starts_one(tmp_path: Path) -> None:
+    done = under("", "sandbox", "env", "--dir", str(tmp_path / "none"))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error  SandboxNotRunning: No sandbox is running in {tmp_path / 'none'}.")
+    assert "hint   start one: irsa-manager sandbox up --detach" in done.stderr
+
+
+def test_without_the_sandboxs_libraries_its_commands_say_so(tmp_path: Path) -> None:
+    # An installation without the extra: everything that is installed here but that.
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if not entry.name.startswith(frame.SANDBOX_LIBRARIES):
+            (tmp_path / entry.name).symlink_to(entry)
+    path = os.pathsep.join([str(tmp_path), str(Path(frame.__file__).parents[2])])
+    command = [sys.executable, "-S", "-m", "irsa_manager"]
+    environment = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run([*command, "demo"], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error  SandboxExtraMissing: The sandbox isn't installed: ")
+    assert "hint   pip install 'irsa-manager[sandbox]'" in done.stderr
+    version = subprocess.run([*command, "version"], capture_output=True, text=True, check=True, env=environment)
+    assert version.stdout == f"irsa-manager {__version__}\n"
