@@ -244,7 +244,7 @@ def _denied(operation: str, code: str, text: str, request_id: str) -> AwsDenied:
         action=action,
         hint="A policy of the account forbids it: an administrator has to lift that."
         if denial.explicit
-        else "Add the action to the operator's policy; `irsa-manager preflight` prints it.",
+        else "Add the action to the operator's policy.",
         request_id=request_id,
     )
     error.object = denial.resource

@@ -158,13 +158,15 @@ def test_an_adopted_role_that_can_not_be_read_lets_nobody_in_at_the_end(bare_lab
     lab, role, namespace = bare_lab, unique("role"), bare_lab.namespace()
     start_as(Manager(lab.aws, ROW))
     lab.aws.foreign_role(role)
+    lab.aws.iam.attach_role_policy(RoleName=role, PolicyArn=f"arn:aws:iam::aws:policy/{SQS}")
     wanted = spec(role, "web", namespace, iamPolicies=[S3])
     wanted["iamRole"]["managementPolicy"] = "Adopt"
     irsa = lab.irsa(wanted)
     arn = irsa.wait_ready()["role"]["arn"]
     token = lab.token(namespace, "web")
     assert lab.aws.assume(arn, token) == ""
+    assert lab.aws.attached(role) == {S3}
     irsa.delete()
     irsa.wait_gone()
-    assert lab.aws.role(role) is not None
+    assert lab.aws.attached(role) == {SQS}
     assert "AccessDenied" in lab.aws.assume(arn, token)
