@@ -160,7 +160,11 @@ def test_where_no_role_can_be_read_an_object_lives_all_the_same(
     assert lab.aws.writes() == {}
     life.shrunk()
     life.renamed()
+    # What somebody writes meanwhile isn't seen, and is put right at the next start.
+    trusted = lab.aws.subjects(life.role)
+    lab.aws.iam.update_assume_role_policy(RoleName=life.role, PolicyDocument=json.dumps(lab.aws.trust(taken)))
     start_as(manager)
+    lab.eventually(lambda: lab.aws.subjects(life.role) == trusted, "the trust policy is written anew")
     lab.eventually(lambda: "iam:GetRole is missing" in life.irsa.condition("Ready")["message"], "it says so")
     life.ended()
     wanting.wait_reason("OwnershipUnknown", "False")
