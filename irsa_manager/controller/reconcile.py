@@ -141,6 +141,8 @@ class Reconciler:
             await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, told, now))
             self._c.reporter.warn(irsa, told)
             return None
+        if decision.giving_back:
+            return await self._give_back(irsa, decision, facts, now)
         irsa = await self._prepare(irsa, decision, facts, now)
         if (
             decision.plan.actions
@@ -162,6 +164,24 @@ class Reconciler:
             self._c.reporter.event(irsa, "RoleAdopted", role=decision.role.name, account=facts.account)
         self._c.reporter.tell(irsa, outcome, facts.account, decision.desired.role.trust if decision.desired else None)
         return await self._conclude(irsa, decision, outcome, facts, now)
+
+    async def _give_back(self, irsa: IRSA, decision: Decision, facts: ClusterFacts, now: str) -> float | None:
+        """Give an adopted role back that the spec no longer adopts; what it had is forgotten only when that is done."""
+        outcome = await self._c.hands.carry_out(decision.plan)
+        self._c.reporter.tell(irsa, outcome, facts.account, None)
+        name = irsa.status.role.name
+        if outcome.role_gone:
+            self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts)))
+        if outcome.failures:
+            told = failure_told(outcome.failures[0], outcome.done, None)
+            await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, told, now))
+            self._c.reporter.warn(irsa, told)
+            raise TryAgain(told.code, told.message)
+        if outcome.outrun:
+            return 0.5
+        self._c.reporter.event(irsa, "RoleReleased", role=name, account=facts.account)
+        await self._c.reporter.write_status(irsa, statuses.gave_back(irsa, decision, facts, self._c.keys))
+        return 0.0
 
     async def _prepare(self, irsa: IRSA, decision: Decision, facts: ClusterFacts, now: str) -> IRSA:
         """What has to be in the status before the first write, so that a crash in between loses nothing."""

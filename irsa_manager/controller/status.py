@@ -125,7 +125,7 @@ def _role_status(
         arn=role.arn,
         id=role.id or (before.role.id if same_role else ""),
         account_id=facts.account,
-        origin="Adopted" if decision.adoption is not None else MADE,
+        origin="Adopted" if decision.adopted else MADE,
         trust_policy_sha256=sha256(role.trust if role.trust is not None else desired.trust),
         attached_policies=_attached(before, desired.policies, role, whole=whole),
         inline_policies=tuple(sorted(_present(ours, role) if whole else ours)),
@@ -144,7 +144,13 @@ def adopting(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys
     role, adoption = decision.role, decision.adoption
     assert role is not None and adoption is not None  # noqa: S101  (the decision is to adopt it)
     status = RoleStatus(name=role.name, arn=role.arn, id=role.id, account_id=facts.account, origin="Adopted")
-    after = replace(decision.before, role=status, adoption=adoption)
+    after = replace(decision.before, role=status, adoption=adoption, retired_roles=_retired_now(decision, role.name))
+    return replace(after, record=signed(keys, irsa, after))
+
+
+def gave_back(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys) -> IRSAStatus:
+    """After an adopted role was given back while the object lives on: it has no role now."""
+    after = replace(decision.before, role=RoleStatus(account_id=facts.account), adoption=UNSET, intent=Intent())
     return replace(after, record=signed(keys, irsa, after))
 
 
@@ -218,14 +224,19 @@ def foretold(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys
         adoption=before.adoption,
         kept_bindings=before.kept_bindings,
         kept_audiences=before.kept_audiences,
+        retired_roles=_retired_now(decision, role.name),
     )
+    return replace(after, record=signed(keys, irsa, after))
+
+
+def _retired_now(decision: Decision, current: str) -> tuple[RoleStatus, ...]:
+    """The retired roles of a status that is about to name another role."""
+    before = decision.before
     retired = {r.name.lower(): r for r in (*before.retired_roles, before.role) if r.name}
-    retired.pop(role.name.lower(), None)
+    retired.pop(current.lower(), None)
     # Only what is plainly the object's may be signed as such.
     mine = {r.name.lower() for r in decision.old_roles}
-    retired = {name: r if name in mine else replace(r, origin="") for name, r in retired.items()}
-    after = replace(after, retired_roles=tuple(retired[name] for name in sorted(retired)))
-    return replace(after, record=signed(keys, irsa, after))
+    return tuple(retired[n] if n in mine else replace(retired[n], origin="") for n in sorted(retired))
 
 
 def _present(wanted: Iterable[str], role: ObservedRole) -> list[str]:

@@ -55,7 +55,9 @@ def whose(role: ObservedRole, owner: str, account: str, keys: MarkKeys, status: 
         # Noted before it was made, and whether it was can't be seen; or one that the record doesn't vouch for.
         return Whose.UNMARKED
     if vouched(status, owner, account, keys):
-        return Whose.ADOPTED if current and status.adoption is not UNSET else Whose.MINE
+        # What it had may have been lost with an earlier status; that it was adopted wasn't.
+        adopted = current and (status.adoption is not UNSET or status.role.origin == "Adopted")
+        return Whose.ADOPTED if adopted else Whose.MINE
     return Whose.UNMARKED
 
 

@@ -189,6 +189,11 @@ def _own(
     rewrite: bool,
 ) -> Decision:
     """The plan for a role that this object makes, has made, has adopted or adopts now."""
+    name = desired.role.name.lower()
+    renamed = [r for r in marked_roles(irsa, situation, (Whose.ADOPTED,)) if r.name.lower() != name]
+    back = _back_first(irsa, status, desired, situation, renamed, f"renamed to {desired.role.name}")
+    if back is not None:
+        return back
     adoption = _adoption(status, observed, kind, adopting)
     inline_before = status.role.inline_policies
     actions: list[AwsAction | KubeAction] = []
@@ -208,11 +213,30 @@ def _own(
             rewrite=rewrite,
         )
     old = _old_roles(irsa, situation)
-    name = desired.role.name.lower()
-    renamed = [r for r in marked_roles(irsa, situation, (Whose.ADOPTED,)) if r.name.lower() != name]
-    # What it had is in the status under its name only as long as the status names it: it goes back first.
-    actions = [*given_back(irsa, renamed, situation, f"renamed to {desired.role.name}"), *actions]
-    return _with_accounts(irsa, status, desired, situation, actions, old, observed, adoption, inline_before)
+    decision = _with_accounts(irsa, status, desired, situation, actions, old, observed, adoption, inline_before)
+    return replace(decision, adopting=adopting, adopted=kind is Whose.ADOPTED)
+
+
+def _back_first(
+    irsa: IRSA, status: IRSAStatus, desired: Desired, situation: Situation, adopted: list[ObservedRole], why: str
+) -> Decision | None:
+    """What gives adopted roles back that the spec no longer adopts; None where there is nothing to give back.
+
+    The status has room for what one role had, so that one goes back before another one is touched.
+    """
+    actions: list[AwsAction | KubeAction] = [*given_back(irsa, adopted, situation, why)]
+    if not actions:
+        return None
+    assert irsa.spec is not UNSET  # noqa: S101  (incomplete() was asked first)
+    if irsa.spec.service_account.management_policy != "None":
+        # The role's ARN tells which are this object's, and only as long as the role is.
+        before = {(b.namespace, b.name): b for b in status.service_accounts}
+        arns = {role.arn for role in adopted}
+        leaving = released(before, situation, arns) - {account.key for account in desired.service_accounts}
+        actions += diff_accounts.release(
+            leaving - situation.holders.keys(), situation.service_accounts, before, arns, why
+        )
+    return Decision(plan=Plan(tuple(actions)), desired=desired, giving_back=True, before=status)
 
 
 def _adoption(status: IRSAStatus, observed: ObservedRole | None, kind: Whose, adopting: bool) -> Adoption | None:
@@ -228,8 +252,10 @@ def _adoption(status: IRSAStatus, observed: ObservedRole | None, kind: Whose, ad
             description=observed.description,
             max_session_duration_seconds=observed.max_session_seconds,
         )
-    if kind is Whose.ADOPTED and status.adoption is not UNSET:
-        return status.adoption
+    kept = status.adoption
+    # What a role of another name had would be somebody else's trust.
+    if kind is Whose.ADOPTED and observed is not None and status.role.name.lower() == observed.name.lower():
+        return kept if kept is not UNSET else None
     return None
 
 
@@ -273,19 +299,23 @@ def _with_accounts(
         bound=_bound(desired, situation, making=policy == "Create"),
         foreign_inline=diff_role.foreign_inline(desired.role, observed, inline_before) if observed else (),
         adoption=adoption,
-        adopting=adoption is not None and irsa.status.adoption is UNSET,
     )
 
 
 def _referenced(irsa: IRSA, spec: IRSASpec, observed: ObservedRole | None, situation: Situation) -> Decision:
-    """A role that is used as it is: never written, only looked at."""
+    """A role that is used as it is: never written, only looked at. Roles that the object had before go."""
     name, account = spec.iam_role.name, situation.facts.account
     desired = desire(spec, irsa.key, situation, current=observed)
     if observed is None:
         problem = Problem("RoleNotFound", {"role": name, "account": account})
         return Decision(plan=Plan(), desired=desired, role_problem=problem, bound=irsa.status.service_accounts)
     status = trusted_status(irsa.status, irsa.key, situation.facts.account, situation.keys)
-    decision = _with_accounts(irsa, status, desired, situation, [], (), observed, None, ())
+    adopted = marked_roles(irsa, situation, (Whose.ADOPTED,))
+    back = _back_first(irsa, status, desired, situation, adopted, "it isn't adopted any more")
+    if back is not None:
+        return back
+    old = _old_roles(irsa, situation)
+    decision = _with_accounts(irsa, status, desired, situation, [], old, observed, None, ())
     return replace(decision, referenced=True, foreign_inline=(), role_warning=_refusing(desired, observed, situation))
 
 

@@ -1,0 +1,110 @@
+"""What an object had before goes, or goes back, when the spec turns to another role or gives its role up."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from e2e_lab import ROLE_ARN, Lab, spec, unique
+
+from irsa_manager.api import names
+
+READ = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
+
+
+def managing(policy: str, role: str, *namespaces: str) -> dict[str, Any]:
+    wanted = spec(role, "web", *namespaces)
+    wanted["iamRole"]["managementPolicy"] = policy
+    if policy == "Reference":
+        del wanted["iamPolicies"]
+    return wanted
+
+
+def somebodys(lab: Lab, role: str) -> dict[str, Any]:
+    lab.aws.foreign_role(role)
+    lab.aws.iam.attach_role_policy(RoleName=role, PolicyArn=READ)
+    return portrait(lab, role)
+
+
+def portrait(lab: Lab, role: str) -> dict[str, Any]:
+    found = lab.aws.role(role)
+    assert found is not None
+    kept = {key: found[key] for key in ("RoleId", "AssumeRolePolicyDocument")}
+    return {**kept, "attached": lab.aws.attached(role), "tags": lab.aws.tags(role)}
+
+
+def test_an_adopted_role_goes_back_after_a_rename_whose_first_try_failed(lab: Lab) -> None:
+    one, two, namespace = unique("one"), unique("two"), lab.namespace()
+    before = somebodys(lab, one)
+    irsa = lab.irsa(managing("Adopt", one, namespace))
+    irsa.wait_ready()
+    lab.aws.faults(error=1.0, operations=["UpdateAssumeRolePolicy"])
+    irsa.patch({"iamRole": {"name": two}})
+    irsa.wait_reason("AWSUnavailable", "False")
+    lab.aws.faults()
+    irsa.wait_ready()
+    assert portrait(lab, one) == before
+    assert lab.aws.subjects(two) == {f"{namespace}/web"}
+    irsa.delete()
+    irsa.wait_gone()
+    assert portrait(lab, one) == before
+    assert lab.aws.role(two) is None
+
+
+def test_one_adopted_role_after_another_gets_its_own_back(lab: Lab) -> None:
+    one, two, left, kept = unique("one"), unique("two"), lab.namespace(), lab.namespace()
+    before = somebodys(lab, one)
+    lab.aws.foreign_role(two)
+    then = portrait(lab, two)
+    irsa = lab.irsa(managing("Adopt", one, left, kept))
+    irsa.wait_ready()
+    irsa.patch({"iamRole": {"name": two}, "serviceAccount": {"namespaces": [kept]}})
+    assert irsa.wait_ready()["role"]["origin"] == "Adopted"
+    lab.wait_bound(kept, "web", two)
+    assert lab.account(left, "web") is None
+    assert portrait(lab, one) == before
+    irsa.delete()
+    irsa.wait_gone()
+    assert portrait(lab, two) == then
+
+
+def test_a_role_that_is_only_referenced_from_now_on_goes_back(lab: Lab) -> None:
+    role, namespace = unique("role"), lab.namespace()
+    before = somebodys(lab, role)
+    irsa = lab.irsa(managing("Adopt", role, namespace))
+    irsa.wait_ready()
+    irsa.patch({"iamRole": {"managementPolicy": "Reference"}, "iamPolicies": None})
+    irsa.wait_reason("TrustRefuses", "False")
+    assert portrait(lab, role) == before
+    irsa.wait_event("RoleReleased", role)
+    assert ROLE_ARN in lab.annotations(namespace, "web")
+
+
+def test_the_role_that_was_made_goes_when_another_one_is_referenced(lab: Lab) -> None:
+    one, two, namespace = unique("one"), unique("two"), lab.namespace()
+    irsa = lab.irsa(spec(one, "web", namespace))
+    irsa.wait_ready()
+    before = somebodys(lab, two)
+    irsa.patch({"iamRole": {"name": two, "managementPolicy": "Reference"}, "iamPolicies": None})
+    irsa.wait_reason("TrustRefuses", "False")
+    assert lab.aws.role(one) is None
+    lab.wait_bound(namespace, "web", two)
+    assert portrait(lab, two) == before
+
+
+def test_an_adopted_role_is_never_deleted_though_status_and_marks_are_lost_one_after_the_other(lab: Lab) -> None:
+    role, namespace = unique("role"), lab.namespace()
+    before = somebodys(lab, role)
+    irsa = lab.irsa(managing("Adopt", role, namespace))
+    irsa.wait_ready()
+    lab.patch(f"{irsa.path}/status", {"status": None})
+    assert irsa.wait_ready()["role"]["origin"] == "Adopted"
+    lab.patch(irsa.path, {"spec": {"suspend": True}})
+    irsa.wait_reason("Suspended")
+    trust = json.dumps(before["AssumeRolePolicyDocument"])
+    lab.aws.iam.update_assume_role_policy(RoleName=role, PolicyDocument=trust)
+    lab.aws.iam.untag_role(RoleName=role, TagKeys=[names.TAG_MARK])
+    irsa.delete()
+    irsa.patch({"suspend": False})
+    irsa.wait_gone()
+    assert portrait(lab, role)["RoleId"] == before["RoleId"]
