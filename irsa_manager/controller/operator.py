@@ -220,7 +220,7 @@ class Operator:
         if new is None:
             self._queue.discard(key)
             self._news.set()
-        elif old is None or _matters(old, new) or _signed_anew(old, new, self._view):
+        elif old is None or _matters(old, new) or _lost(old, new) or _signed_anew(old, new, self._view):
             self._queue.add(key, HIGH)
             if old is None:
                 self._news.set()
@@ -378,6 +378,11 @@ class Operator:
             reason=reason,
             message=message,
         )
+
+
+def _lost(old: IRSA, new: IRSA) -> bool:
+    """Whether somebody has cleared the status: we never write one without conditions."""
+    return bool(old.status.conditions) and not new.status.conditions
 
 
 def _signed_anew(old: IRSA, new: IRSA, view: ClusterView) -> bool:

@@ -83,6 +83,17 @@ def test_a_lost_status_is_built_again_from_the_marks(lab: Lab, restart: Callable
     assert lab.account(namespace, "web") is None
 
 
+def test_a_status_that_somebody_clears_is_written_anew_at_once(lab: Lab) -> None:
+    role, namespace = unique("role"), lab.namespace()
+    lab.aws.foreign_role(role)
+    irsa = lab.irsa(spec(role, "web", namespace))
+    irsa.wait_reason("RoleExists", "False")
+    # Nothing else is in hand that would write it.
+    lab.wait_sweeps()
+    lab.patch(f"{irsa.path}/status", {"status": None})
+    irsa.wait_reason("RoleExists", "False")
+
+
 def test_the_key_of_the_marks_is_made_once_and_used_again(lab: Lab, restart: Callable[[], object]) -> None:
     path = f"/api/v1/namespaces/{OPERATOR}/secrets/{names.MARK_SECRET}"
     before = lab.get(path)
