@@ -193,12 +193,15 @@ class ClusterView:
     # What the planner needs
 
     def claim(self, key: str, wanted: Iterable[Key]) -> set[str]:
-        """The object claims exactly these ServiceAccounts now. Who else claims what it gave up."""
+        """The object claims exactly these ServiceAccounts now. Who else claims what it gave up, or left it to it."""
         now, before = set(wanted), self._claimed.get(key, set())
         others: set[str] = set()
         for gone in before - now:
             self._claims.discard(gone, key)
             others |= set(self._claims.get(gone))
+            # One that was left to this object, and that it never bound, is still whose role it names.
+            role = _points_to(self.accounts.get(f"{gone[0]}/{gone[1]}"))
+            others |= self.role_changed(role.rpartition("/")[2]) if role else set()
         for new in now - before:
             self._claims.add(new, key)
         if now:

@@ -193,6 +193,17 @@ def test_what_is_left_behind_is_held_by_any_other_who_claims_it():
     assert cluster.view.situation(cluster.irsas["n/first"], FACTS, KEYS).holders == {("b", "app"): "n/second"}
 
 
+def test_who_left_one_to_another_is_woken_when_that_one_goes_without_having_bound_it():
+    cluster = Cluster()
+    cluster.namespace("a")
+    cluster.namespace("b")
+    arn = cluster.role("r1", "n/first")
+    cluster.account("b/app", arn)
+    cluster.irsa("n/first", "r1", "app", "a", created="1")
+    cluster.irsa("n/second", "r2", "app", "b", created="2")
+    assert cluster.gone("n/second") == {"n/first"}
+
+
 def test_annotations_that_come_and_go_take_no_memory():
     cluster = Cluster()
     for number in range(300):
