@@ -214,6 +214,8 @@ def _own(
         )
     old = _old_roles(irsa, situation)
     decision = _with_accounts(irsa, status, desired, situation, actions, old, observed, adoption, inline_before)
+    # One that was begun before a crash is in the status already.
+    adopting = adopting and adoption != status.adoption
     return replace(decision, adopting=adopting, adopted=kind is Whose.ADOPTED)
 
 

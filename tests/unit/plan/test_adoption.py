@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import UNSET
 from msgspec.structs import replace
 from strategies import ACCOUNT, FACTS, KEYS
 from test_planner_cases import OWNER, irsa, own_role, situation
@@ -17,10 +18,11 @@ from irsa_manager.plan import diff_role
 from irsa_manager.plan.decision import Decision
 from irsa_manager.plan.mark import MarkKeys, Whose, make, sign_record
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import recorded
+from irsa_manager.plan.ownership import recorded, whose
 from irsa_manager.plan.planner import decide
 
 GONE = "team-b/gone"
+NOW = "2026-11-24T00:00:00Z"
 LOST = MarkKeys(b"l" * 32)
 HAD = Adoption(attached_policies=("arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess",))
 
@@ -98,7 +100,7 @@ def test_a_refusal_takes_nothing_out_of_the_status_that_the_end_rests_on():
         accounts_told=None,
         changed=False,
         whole=True,
-        now="2026-11-24T00:00:00Z",
+        now=NOW,
     )
     assert after.conditions[0].reason == "MalformedDocument"
     assert replace(after, conditions=(), observed_generation=0, last_sync_time="", issuer="") == replace(
@@ -112,3 +114,16 @@ def test_a_role_taken_from_a_gone_object_gets_that_ones_marks_back():
     now = marked(OWNER, kind=Whose.ADOPTED)
     actions = diff_role.give_back(now, before, RoleStatus(name="reports"), "the object is released")
     assert [(type(a), a.tags) for a in actions if isinstance(a, do.TagRole)] == [(do.TagRole, had.tags)]
+
+
+def test_an_adopted_role_is_never_called_made_though_what_it_had_is_lost():
+    wanted = irsa(iam_role=RoleSpec(name="reports", management_policy="Adopt"))
+    observed = marked(OWNER, kind=Whose.ADOPTED)
+    decision = decide(wanted, situation(observed))
+    after = judged(
+        wanted, decision, observed, FACTS, KEYS, role_told=None, accounts_told=None, changed=True, whole=True, now=NOW
+    )
+    assert after.role.origin == "Adopted"
+    assert after.adoption is UNSET
+    # Nor where somebody then edits both marks away, and the record is all that is left.
+    assert whose(own_role(tags={}), OWNER, ACCOUNT, KEYS, after) is Whose.ADOPTED
