@@ -1,4 +1,5 @@
-"""Write what is made from code: the chart's CRDs and policies, the references of reasons and of the command line.
+"""Write what is made from code: the chart's CRDs and policies, the references of reasons and of the command line, and
+the page on troubleshooting.
 
     python -m tools.generate            write them
     python -m tools.generate --check    exit 1 and name the files that differ
@@ -17,7 +18,7 @@ import yaml
 
 from irsa_manager.api import crd, reasons, tenancy_policy
 from irsa_manager.api.reason import Reason
-from tools import cli_reference
+from tools import cli_reference, troubleshooting
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 _NOTICE: Final = "made by `make generate` from irsa_manager/api; change it there"
@@ -39,6 +40,7 @@ def files() -> dict[str, str]:
         "charts/irsa-manager/policies/tenancy.yaml": _yaml(*tenancy_policy.documents()),
         "docs/reference/cli.md": cli_reference.page(_NOTICE.replace("api", "cli")),
         "docs/reference/reasons.md": reasons_page(),
+        "docs/troubleshooting.md": troubleshooting.page(f"{_NOTICE}, or in tools/troubleshooting.md"),
     }
 
 

@@ -77,6 +77,14 @@ def test_reasons_that_are_linked_exist(file: Path) -> None:
         assert anchor in known
 
 
+def test_every_trouble_of_the_catalogue_is_under_what_people_see() -> None:
+    text = page("troubleshooting.md")
+    linked = {code for code in reasons.REASONS if f"[{code}](reference/reasons.md#{code.lower()})" in text}
+    fine = {"IRSAReady", "EksOIDCSetupReady"}
+    assert linked == set(reasons.REASONS) - fine
+    assert not {"TABLES", "NEWS"} & set(re.findall(r"\w+", text))
+
+
 def test_every_page_is_in_the_menu() -> None:
     text = (ROOT / "mkdocs.yml").read_text()
     listed = set(re.findall(r": (\S+\.md)$", text, re.MULTILINE))
