@@ -71,8 +71,12 @@ class Reason(Struct, frozen=True, kw_only=True):
         if missing:
             raise TypeError(f"the message of {self.code} needs {', '.join(missing)}")
         formatter = _Formatter()
+        what = formatter.vformat(self.what, (), values)
+        if self.what.endswith("}") and not what.endswith((".", "!", "?", "…")):
+            # What others say need not be a sentence, and more follows.
+            what += "."
         return (
-            formatter.vformat(self.what, (), values),
+            what,
             formatter.vformat(self.left, (), values),
             formatter.vformat(self.next, (), values),
         )

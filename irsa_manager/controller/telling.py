@@ -95,7 +95,7 @@ def failure_told(
             values: dict[str, Any] = {"size": size, "subjects": subjects, "limit": limit, **said}
             return Told(error.code, reasons.message(error.code, **values))
         case "RoleInUse":
-            holder = error.object or "something that this manager may not see"
+            holder = error.object or "something that this manager may not see (iam:ListInstanceProfilesForRole)"
             return Told(error.code, reasons.message(error.code, role=action.role, holder=holder))
         case "Throttled" | "AWSUnavailable" | "IRSAFailedRoleUpdate":
             return Told(error.code, reasons.message(error.code, note=note, **said))

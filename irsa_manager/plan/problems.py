@@ -38,13 +38,16 @@ def not_mine(observed: ObservedRole, verdict: Whose, irsa: IRSA, situation: Situ
         return held(f"Role {observed.name}", holder, irsa, facts)
     unknown = {"role": observed.name, "account": facts.account}
     if observed.trust is None and not observed.id:
-        return Problem("OwnershipUnknown", {**unknown, "cause": "iam:GetRole is missing"})
+        fix = "Grant iam:GetRole; or set iamRole.managementPolicy: Adopt, or choose another name."
+        return Problem("OwnershipUnknown", {**unknown, "cause": "iam:GetRole is missing", "fix": fix})
     if unvouched(observed, irsa.status):
         cause = "what it had before it was adopted is signed with another key than Secret irsa-manager-mark has"
-        return Problem("OwnershipUnknown", {**unknown, "cause": cause})
+        fix = "Restore that Secret from your backup, or choose another iamRole.name."
+        return Problem("OwnershipUnknown", {**unknown, "cause": cause, "fix": fix})
     if foreign_key(observed) and irsa.status.role.id == observed.id:
         cause = "its mark was made with another key than Secret irsa-manager-mark has"
-        return Problem("OwnershipUnknown", {**unknown, "cause": cause})
+        fix = "Restore that Secret from your backup; or an administrator runs irsa-manager adopt --all-mine."
+        return Problem("OwnershipUnknown", {**unknown, "cause": cause, "fix": fix})
     tags = ", ".join(f"{k}={v}" for k, v in sorted((observed.tags or {}).items())[:3])
     evidence = f"created {observed.created or 'at an unknown time'}, {f'tags {tags}' if tags else 'no tags'}"
     if foreign_key(observed):

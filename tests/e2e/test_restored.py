@@ -165,7 +165,9 @@ def test_a_rebuilt_cluster_knows_its_roles_by_the_key_that_it_brings_along_and_b
     put_back(lab, irsa, saved, status=True)
     other = run_controller({"--namespace": stranger})
     irsa.wait_reason("OwnershipUnknown", "False")
-    assert "its mark was made with another key" in irsa.condition("Ready")["message"]
+    message = irsa.condition("Ready")["message"]
+    assert "its mark was made with another key than Secret irsa-manager-mark has" in message
+    assert message.endswith("or an administrator runs irsa-manager adopt --all-mine.")
     assert lab.account(home, "web") is None
     other.stop()
     # The key, in whatever namespace the operator lives now.

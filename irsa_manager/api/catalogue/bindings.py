@@ -158,8 +158,8 @@ REASONS: Final = (
             "Or start the controller with --setup NAMESPACE/NAME.",
         ),
         what="{cause}; this one has no effect.",
-        left="Roles and trust policies follow the other.",
-        next="Delete one, or start the controller with --setup NAMESPACE/NAME.",
+        left="No role and no trust policy follows it.",
+        next="Delete it; or start the controller with --setup NAMESPACE/NAME, if this is the one that should count.",
     ),
     Reason(
         code="NotImplemented",

@@ -111,7 +111,7 @@ REASONS: Final = (
         ),
         what="Role {role} exists in {account}; whether we made it can't be seen: {cause}.",
         left="It was left untouched and no ServiceAccount annotated.",
-        next="Grant iam:GetRole or restore Secret irsa-manager-mark; or set iamRole.managementPolicy: Adopt.",
+        next="{fix}",
     ),
     Reason(
         code="RoleNotFound",

@@ -113,6 +113,12 @@ def test_message_lists_a_few() -> None:
     assert "Deletion waits for 7 IRSAs: a, b, c, d, e and 2 more." in message
 
 
+@pytest.mark.parametrize(("said", "told"), [("no such thing", "no such thing."), ("Why?", "Why?"), ("No.", "No.")])
+def test_what_others_say_ends_as_a_sentence_does(said: str, told: str) -> None:
+    message = reasons.message("IRSAFailedRoleUpdate", role="r", error=said, next_try="soon")
+    assert message == f"Role r couldn't be brought up to date: {told} What was in force before still is. Next try soon."
+
+
 def test_note_stands_after_what_happened() -> None:
     message = reasons.message("RoleDeleted", role="r", account="1", note="Its path was /a/.")
     assert message == "Role r was deleted from 1. Its path was /a/."
