@@ -64,7 +64,7 @@ def test_globs_and_selectors_never_reach_the_systems_and_the_operators_namespace
     selector = {"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "Exists"}]}
     irsa = lab.irsa(spec(role, name, "kube-*", "irsa-*", "defaul?", serviceAccount={"namespaceSelector": selector}))
     lab.wait_bound("default", name, role)
-    reached = {b["namespace"] for b in irsa.status["serviceAccounts"]}
+    reached = {b["namespace"] for b in irsa.wait_ready()["serviceAccounts"]}
     assert "default" in reached
     assert not {n for n in reached if n.startswith("kube-")} | (reached & {OPERATOR})
     assert not {s for s in lab.aws.subjects(role) if s.startswith(("kube-", f"{OPERATOR}/"))}
