@@ -10,6 +10,9 @@ _TIME: Final[dict[str, Any]] = {"format": "date-time"}
 _INT32: Final[dict[str, Any]] = {"format": "int32"}
 _ANYTHING: Final[dict[str, Any]] = {"x-kubernetes-preserve-unknown-fields": True}
 _INT64: Final[dict[str, Any]] = {"format": "int64"}
+_WHOLE: Final[dict[str, Any]] = {"x-kubernetes-map-type": "atomic"}
+"""For what comes and goes as a whole: an apply that takes the last key out of another map leaves null, which the schema
+refuses."""
 
 
 def _conditions(kinds: str) -> dict[str, Field]:
@@ -68,17 +71,18 @@ IRSA: Final[dict[str, Field]] = {
     ),
     "status.role": Field(description="The role as it was last seen or written."),
     **_role("status.role"),
-    "status.record": Field(description="What makes the role's id evidence."),
+    "status.record": Field(description="What makes the role's id evidence.", schema={**_WHOLE}),
     "status.record.mac": Field(
         description=(
-            "HMAC over account, role name and id, namespace and name, adoption, keptBindings and keptAudiences, with "
-            "the manager's key."
+            "HMAC over account, role name and id, namespace and name, adoption, keptBindings, keptAudiences and "
+            "retiredRoles, with the manager's key."
         )
     ),
     "status.intent": Field(
         description=(
             "That the role is about to be made; only where no role can be read. A crash in between is known by it."
-        )
+        ),
+        schema={**_WHOLE},
     ),
     "status.intent.roleName": Field(description="Name of the role."),
     "status.intent.time": Field(description="When it was looked that no such role exists.", schema=_TIME),
@@ -86,7 +90,8 @@ IRSA: Final[dict[str, Field]] = {
         description="HMAC over account, role, time, namespace and name, with the manager's key."
     ),
     "status.adoption": Field(
-        description="What an adopted role had before. It is given back at the end, if record.mac vouches for it."
+        description="What an adopted role had before. It is given back at the end, if record.mac vouches for it.",
+        schema={**_WHOLE},
     ),
     "status.adoption.trustPolicy": Field(description="Its trust policy.", schema={**_ANYTHING}),
     "status.adoption.attachedPolicies": Field(description="ARNs of the policies that were attached to it."),

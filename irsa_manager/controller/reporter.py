@@ -18,9 +18,6 @@ from irsa_manager.kube.events import EventRecorder
 from irsa_manager.kube.resources import IRSAS, SERVICE_ACCOUNTS
 from irsa_manager.plan import actions as do
 
-MAPS = ("record", "intent", "adoption")
-"""Parts of the status that come and go as a whole."""
-
 log = structlog.get_logger("irsa_manager.controller")
 
 
@@ -44,17 +41,12 @@ class Reporter:
         self._warned: dict[str, dict[str, tuple[int, str]]] = {}
 
     async def write_status(self, irsa: IRSA, after: IRSAStatus) -> IRSA:
-        """Write the status if it differs. The object with the new status. Raises KubernetesError."""
+        """Write the status if it differs, all of it at once. The object with the new status. Raises KubernetesError."""
         if after == irsa.status:
             return irsa
         self._guard()
         body = {"status": msgspec.to_builtins(after)}
         namespace, name = irsa.metadata.namespace, irsa.metadata.name
-        cleared = {field: None for field in MAPS if _has(irsa.status, field) and not _has(after, field)}
-        if cleared:
-            # An apply that takes the last key out of a map leaves null, which the schema refuses.
-            await self._kube.merge_patch(IRSAS, namespace, name, {"status": cleared}, subresource="status")
-            self._guard()
         written = await self._kube.apply(IRSAS, namespace, name, body, subresource="status")
         self._view.wrote(written)
         return written
@@ -117,10 +109,6 @@ class Reporter:
             reason=code,
             message=message,
         )
-
-
-def _has(status: IRSAStatus, part: str) -> bool:
-    return bool(msgspec.to_builtins(status).get(part))
 
 
 def _type(code: str) -> Literal["Normal", "Warning"]:
