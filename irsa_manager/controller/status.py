@@ -179,7 +179,7 @@ def claimed(irsa: IRSA, role: ObservedRole, facts: ClusterFacts, keys: MarkKeys)
     """After a create whose answer was lost, where the intent says that the role that exists is ours."""
     status = RoleStatus(name=role.name, arn=role.arn, account_id=facts.account, origin=MADE)
     before = trusted_status(irsa.status, irsa.key, facts.account, keys)
-    after = replace(before, role=status, intent=Intent(), adoption=UNSET, service_accounts=())
+    after = replace(before, role=status, intent=Intent(), adoption=UNSET)
     return replace(after, record=signed(keys, irsa, after))
 
 

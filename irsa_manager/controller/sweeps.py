@@ -156,7 +156,11 @@ class Sweeper:
                     self._view.roles.tried(name)
                     log.debug("a role couldn't be read", role=name, code=error.code, error=str(error))
                 else:
-                    if self._view.roles.saw(name, role):
+                    if role is not None and not role.arn:
+                        # Only that it is there was seen, and what its ARN is, its object knows.
+                        roles.tried(name)
+                        self._changed({name.lower()})
+                    elif roles.saw(name, role):
                         self._changed({name.lower()})
             await asyncio.sleep(pause)
         await self._after()
