@@ -1,0 +1,199 @@
+"""A gate between a controller and its two servers: it lets calls through, counts them, and shuts at a given one.
+
+Everything behind it is real. A shut gate is how the world sees a killed process: what had been sent takes effect,
+nothing comes after it. So one SIGKILL at the end, after the gate has shut at another call for each of many objects,
+leaves each of them as a kill at its own call would have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import ssl
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import yaml
+
+from irsa_manager.sandbox.running import Sandbox
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+KUBE_PATH = re.compile(r"/(?:api|apis/[^/]+)/v[^/]+/namespaces/[^/]+/(?P<what>irsas|serviceaccounts)(?P<rest>/[^?]*)?")
+READS = ("Get", "List")
+
+
+class Moment(Enum):
+    """What happens at the call: `BEFORE` and `AFTER` are a process that died, `UNANSWERED` one that goes on."""
+
+    BEFORE = "killed before it was sent"
+    AFTER = "killed before it was answered"
+    UNANSWERED = "its answer was lost"
+
+
+@dataclass
+class Arm:
+    """One object's walk. at: the number of the call, from 1. calls: those that came to the gate, as far as it was open.
+
+    struck: the call that it shut at, "" as long as that wasn't reached.
+    """
+
+    at: int
+    moment: Moment
+    calls: list[str] = field(default_factory=list)
+    struck: str = ""
+
+    @property
+    def shut(self) -> bool:
+        """Whether nothing comes through for this object any more."""
+        return bool(self.struck) and self.moment is not Moment.UNANSWERED
+
+    def judge(self, call: str) -> Moment | None:
+        """What happens to this call; None: it goes through."""
+        if self.shut:
+            return Moment.BEFORE
+        self.calls.append(call)
+        if len(self.calls) != self.at or self.struck:
+            return None
+        self.struck = call
+        return self.moment
+
+
+class Gate:
+    """The gate of one sandbox. prefix: of the names of all objects that may be armed: PREFIX-KEY, then anything.
+
+    Counted are AWS calls that name a role, and writes to IRSAs and ServiceAccounts.
+    """
+
+    def __init__(self, sandbox: Sandbox, prefix: str, directory: Path) -> None:
+        self._sandbox = sandbox
+        self._key = re.compile(rf"{re.escape(prefix)}-([a-z0-9]+)")
+        self._kubeconfig = directory / f"{prefix}.kubeconfig"
+        self._ports: dict[str, int] = {}
+        self.arms: dict[str, Arm] = {}
+
+    @contextmanager
+    def open(self) -> Iterator[Gate]:
+        """Run it, in a thread of its own."""
+        opened, end = threading.Event(), asyncio.Event()
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_until_complete, args=(self._run(opened, end),), name="gate")
+        thread.start()
+        assert opened.wait(30), "the gate doesn't open"
+        try:
+            yield self
+        finally:
+            loop.call_soon_threadsafe(end.set)
+            thread.join()
+            loop.close()
+
+    def environment(self) -> dict[str, str]:
+        """The variables of a controller whose calls come through here."""
+        config = yaml.safe_load(self._sandbox.kubeconfig.read_text())
+        config["clusters"][0]["cluster"] = {"server": f"http://127.0.0.1:{self._ports['kube']}"}
+        self._kubeconfig.write_text(json.dumps(config))
+        self._kubeconfig.chmod(0o600)
+        return {"KUBECONFIG": str(self._kubeconfig), "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._ports['aws']}"}
+
+    async def _run(self, opened: threading.Event, end: asyncio.Event) -> None:
+        api = urlsplit(self._sandbox.api_server)
+        aws = urlsplit(self._sandbox.aws_url)
+        trusted = ssl.create_default_context(cafile=str(self._sandbox.ca_file))
+        sides: dict[str, tuple[Callable[[], Awaitable[Streams]], Callable[[str, str, bytes], tuple[str, str]]]] = {
+            "kube": (lambda: asyncio.open_connection(api.hostname, api.port, ssl=trusted), kube_call),
+            "aws": (lambda: asyncio.open_connection(aws.hostname, aws.port), aws_call),
+        }
+        servers = []
+        for name, (connect, describe) in sides.items():
+            connection = Connection(connect, lambda *request, describe=describe: self._judge(*describe(*request)))
+            server = await asyncio.start_server(connection.serve, "127.0.0.1")
+            self._ports[name] = server.sockets[0].getsockname()[1]
+            servers.append(server)
+        opened.set()
+        await end.wait()
+        for server in servers:
+            server.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    def _judge(self, call: str, thing: str) -> Moment | None:
+        found = self._key.match(thing) if call else None
+        arm = self.arms.get(found[1]) if found else None
+        return arm.judge(call) if arm else None
+
+
+class Connection:
+    """What comes over one connection. judge: told method, path and body of a request."""
+
+    def __init__(
+        self, connect: Callable[[], Awaitable[Streams]], judge: Callable[[str, str, bytes], Moment | None]
+    ) -> None:
+        self._connect = connect
+        self._judge = judge
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Forward until one side closes, or the gate shuts."""
+        with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            await self._forward(reader, writer)
+        writer.transport.abort()
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, forth = await self._connect()
+        lost = asyncio.Event()
+        answers = asyncio.create_task(_answer(back, writer, lost))
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+                body = await reader.readexactly(int(length[1])) if length else b""
+                method, path, _ = head.decode("latin-1").split(" ", 2)
+                moment = self._judge(method, path, body)
+                if moment is Moment.BEFORE:
+                    return
+                if moment is not None:
+                    lost.set()
+                forth.write(head + body)
+                await forth.drain()
+                if moment is not None:
+                    await answers
+                    return
+        finally:
+            answers.cancel()
+            forth.transport.abort()
+
+
+async def _answer(source: asyncio.StreamReader, sink: asyncio.StreamWriter, lost: asyncio.Event) -> None:
+    """Pass answers on, until one is to be lost: once it begins, what was asked for has taken effect."""
+    with suppress(OSError):
+        while data := await source.read(65536):
+            if lost.is_set():
+                return
+            sink.write(data)
+            await sink.drain()
+    sink.transport.abort()
+
+
+def kube_call(method: str, path: str, body: bytes) -> tuple[str, str]:
+    """What a request to the API server is (as "PATCH irsas/status") and what it names; ("", "") if it isn't counted."""
+    found = KUBE_PATH.match(path)
+    if found is None or method not in {"POST", "PATCH", "PUT", "DELETE"}:
+        return "", ""
+    _, name, *part = (found["rest"] or "/").split("/")
+    if not name:
+        name = json.loads(body)["metadata"]["name"]
+    return f"{method} {'/'.join([found['what'], *part])}", name
+
+
+def aws_call(method: str, path: str, body: bytes) -> tuple[str, str]:
+    """What a request to AWS is (as CreateRole) and the role that it names; ("", "") if it isn't counted."""
+    del method, path
+    form = parse_qs(body.decode("utf-8", "replace"))
+    role = form.get("RoleName", [""])[0]
+    return (form.get("Action", [""])[0], role) if role else ("", "")

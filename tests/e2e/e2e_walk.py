@@ -1,0 +1,378 @@
+"""What happens to many objects at once, each cut off at another call, and what must be there in the end.
+
+A deed is something that is asked of an object: that it be made, changed, renamed, given away. A subject is one object
+to which it is done. Everything that a subject may have in AWS is judged from one reading of the whole account.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from e2e_gate import Arm, Moment
+from e2e_lab import IRSAS, ROLE_ARN, Irsa, Lab, Object
+from e2e_process import DEADLINE_SECONDS, OPERATOR, eventually
+
+from irsa_manager.api import names
+
+JSON_PATCH = {"Content-Type": "application/json-patch+json"}
+POLICY = "arn:aws:iam::aws:policy/"
+PATIENCE_SECONDS = 3 * DEADLINE_SECONDS
+"""For all objects of a walk together."""
+RELEASE = {"metadata": {"annotations": {names.ANNOTATION_RELEASE: "true"}}}
+
+
+def allowing(action: str) -> Object:
+    """An inline policy."""
+    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}]}
+
+
+READ, WRITE, SEND = (allowing(action) for action in ("s3:GetObject", "s3:PutObject", "sqs:SendMessage"))
+
+
+@dataclass(frozen=True)
+class Names:
+    """What one subject may use. here, there: namespaces that all subjects share. boundary: name of a policy."""
+
+    role: str
+    account: str
+    here: str
+    there: str
+    boundary: str
+
+
+def one(names_: Names, **role: Any) -> Object:
+    """Two policies, an inline one, a tag, a ServiceAccount in each namespace."""
+    return {
+        "cleanup": True,
+        "serviceAccount": {"name": names_.account, "namespaces": [names_.here, names_.there]},
+        "iamRole": {"name": names_.role, "tags": {"team": "a"}, **role},
+        "iamPolicies": ["AmazonS3ReadOnlyAccess", "AmazonSQSFullAccess"],
+        "inlinePolicies": {"own": READ},
+    }
+
+
+def here(names_: Names, **role: Any) -> Object:
+    """The same for one namespace only."""
+    spec = one(names_, **role)
+    spec["serviceAccount"]["namespaces"] = [names_.here]
+    return spec
+
+
+def other(names_: Names, **role: Any) -> Object:
+    """Everything else than `here`: the trust grows and shrinks, policies are swapped, what wasn't managed is."""
+    spec = one(names_, tags={"team": "b", "cost": "1"}, description="changed", maxSessionDurationSeconds=7200, **role)
+    spec["serviceAccount"]["namespaces"] = [names_.there]
+    spec["iamRole"]["permissionsBoundary"] = f"customer/{names_.boundary}"
+    spec["iamPolicies"] = ["AmazonS3ReadOnlyAccess", "CloudWatchReadOnlyAccess"]
+    spec["inlinePolicies"] = {"own": WRITE, "more": SEND}
+    return spec
+
+
+def renamed(names_: Names, **role: Any) -> Object:
+    """The same as `here` with another role."""
+    return here(names_, **{"name": f"{names_.role}-new", **role})
+
+
+def adopting(names_: Names) -> Object:
+    """Take a foreign role over, and manage all of it."""
+    return other(names_, managementPolicy="Adopt")
+
+
+def bare(make: Callable[[Names], Object]) -> Callable[[Names], Object]:
+    """The same for a manager that has only the rights of the old table."""
+
+    def stripped(names_: Names) -> Object:
+        spec = make(names_)
+        del spec["inlinePolicies"]
+        spec["iamRole"] = {"name": spec["iamRole"]["name"]}
+        return spec
+
+    return stripped
+
+
+@dataclass(frozen=True)
+class Deed:
+    """calls: at least as many as it takes. first: the spec before it, None: there is no object yet.
+
+    then: the spec that it sets; None for a deletion or a release. end: how one sees that it is done.
+    """
+
+    name: str
+    calls: int
+    first: Callable[[Names], Object] | None
+    then: Callable[[Names], Object] | None
+    end: str = "ready"
+    adopted: bool = False
+
+
+DEEDS = (
+    Deed("create", 12, None, one),
+    Deed("update", 16, here, other),
+    Deed("rename", 17, here, renamed),
+    Deed("adopt", 16, None, adopting, adopted=True),
+    Deed("leave", 22, adopting, renamed, adopted=True),
+    Deed("release", 21, adopting, None, "released", adopted=True),
+    Deed("return", 14, adopting, None, "gone", adopted=True),
+    Deed("delete", 11, one, None, "gone"),
+)
+BARE = (
+    Deed("create", 12, None, bare(one)),
+    Deed("update", 14, bare(here), bare(other)),
+    Deed("rename", 18, bare(here), bare(renamed)),
+    Deed("delete", 11, bare(one), None, "gone"),
+)
+
+
+class Subject:
+    """One object. key: of its arm at the gate."""
+
+    def __init__(self, walk: Walk, deed: Deed, arm: Arm, key: str) -> None:
+        self.walk, self.deed, self.arm, self.key = walk, deed, arm, key
+        name = f"{walk.prefix}-{key}"
+        self.names = Names(name, name, walk.here, walk.there, walk.boundary)
+        self.irsa = Irsa(walk.lab, OPERATOR, name)
+
+    def __str__(self) -> str:
+        arm = self.arm
+        where = f"call {arm.at}, {arm.struck}: {arm.moment.value}" if arm.struck else f"call {arm.at} wasn't reached"
+        return f"{self.deed.name} ({where}) {self.key}"
+
+    def prepare(self) -> None:
+        """Make what is there before."""
+        if self.deed.first is not None:
+            self._make(self.deed.first(self.names))
+
+    def act(self) -> None:
+        """Do it."""
+        lab, deed = self.walk.lab, self.deed
+        if deed.then is None and deed.end == "gone":
+            self.irsa.delete()
+        elif deed.then is None:
+            lab.patch(self.irsa.path, RELEASE)
+        elif deed.first is None:
+            self._make(deed.then(self.names))
+        else:
+            patch = [{"op": "replace", "path": "/spec", "value": deed.then(self.names)}]
+            answer = lab.api.patch(self.irsa.path, content=json.dumps(patch), headers=JSON_PATCH)
+            assert answer.status_code == 200, answer.text
+
+    def _make(self, spec: Object) -> None:
+        self.irsa = self.walk.lab.irsa(spec, name=self.irsa.name)
+
+    def done(self, found: Object | None) -> bool:
+        """Whether the object says that it is done. found: the object."""
+        if self.deed.end == "gone":
+            return found is None
+        assert found is not None, f"{self} is gone"
+        if self.deed.end == "released":
+            return not found["metadata"].get("finalizers")
+        return ready(found)
+
+    def wrong(self, roles: dict[str, Object]) -> list[str]:
+        """What isn't as it should be in AWS and with the ServiceAccounts. roles: the account's."""
+        problems = []
+        wanted = self.deed.then(self.names) if self.deed.then is not None else None
+        name = wanted["iamRole"]["name"] if wanted else ""
+        accounts = self.walk.accounts(self.names.account)
+        if self.deed.adopted and name != self.names.role:
+            found, had = roles.get(self.names.role, {}), self.walk.planted[self.names.role]
+            changed = {key: found.get(key) for key in had if found.get(key) != had[key]}
+            if changed:
+                problems.append(f"what the role had isn't back: {changed}")
+        elif name != self.names.role and self.names.role in roles:
+            problems.append("the old role is still there")
+        if wanted is None:
+            kept = {self.walk.here, self.walk.there} if self.deed.end == "released" else set()
+            problems += [f"left behind: {place}" for place in accounts if place not in kept]
+            return problems
+        role = roles.get(name)
+        if role is None:
+            return [*problems, f"there is no role {name}"]
+        places = set(wanted["serviceAccount"]["namespaces"])
+        problems += _differences(role, wanted, {f"{place}/{self.names.account}" for place in places})
+        if accounts != dict.fromkeys(places, role["Arn"]):
+            problems.append(f"ServiceAccounts: {accounts}")
+        return problems
+
+
+def ready(found: Object | None) -> bool:
+    """Whether an object is there and ready in its present generation."""
+    if found is None:
+        return False
+    conditions = (found.get("status") or {}).get("conditions", [])
+    condition = next((c for c in conditions if c["type"] == "Ready"), {})
+    current = condition.get("observedGeneration") == found["metadata"]["generation"]
+    return current and condition["reason"] == "IRSAReady"
+
+
+def _differences(role: Object, wanted: Object, subjects: set[str]) -> list[str]:
+    spec = wanted["iamRole"]
+    inline = {policy["PolicyName"]: policy["PolicyDocument"] for policy in role["RolePolicyList"]}
+    tags = {tag["Key"]: tag["Value"] for tag in role["Tags"]}
+    pairs = {
+        "policies": (set(role["AttachedManagedPolicies"]), {POLICY + policy for policy in wanted["iamPolicies"]}),
+        "subjects": (_subjects(role["AssumeRolePolicyDocument"]), subjects),
+        "inline": (
+            {k: v for k, v in inline.items() if k != "theirs"},
+            wanted.get("inlinePolicies", {}),
+        ),
+        "tags": ({k: v for k, v in tags.items() if k in spec.get("tags", {})}, spec.get("tags", {})),
+        "boundary": (bool(role.get("PermissionsBoundary")), "permissionsBoundary" in spec),
+        "description": ("description" not in spec or role["Description"] == spec["description"], True),
+        "duration": (role["MaxSessionDuration"], spec.get("maxSessionDurationSeconds", 3600)),
+    }
+    return [f"{what}: {found}, not {right}" for what, (found, right) in pairs.items() if found != right]
+
+
+def _subjects(trust: Object) -> set[str]:
+    found: set[str] = set()
+    for statement in trust["Statement"]:
+        for key, value in statement.get("Condition", {}).get("StringEquals", {}).items():
+            if key.endswith(":sub"):
+                found.update([value] if isinstance(value, str) else value)
+    return {subject.removeprefix("system:serviceaccount:").replace(":", "/") for subject in found}
+
+
+class Walk:
+    """Subjects of all deeds, one for each call and each moment."""
+
+    def __init__(self, lab: Lab, prefix: str) -> None:
+        self.lab, self.prefix = lab, prefix
+        self.here, self.there = lab.namespace(), lab.namespace()
+        self.boundary = f"{prefix}-boundary"
+        lab.aws.policy(self.boundary)
+        self.planted: dict[str, Object] = {}
+        self.foreign: Object = {}
+        self.subjects: list[Subject] = []
+
+    def add(self, deeds: Iterable[Deed], moments: Mapping[Moment, Callable[[int], bool]]) -> None:
+        """A subject for each deed, each moment and each of its calls that is walked, as moments' function says."""
+        for deed in deeds:
+            for moment, counts in moments.items():
+                for at in filter(counts, range(1, deed.calls + 1)):
+                    key = f"{deed.name}{at}{moment.name.lower()}"
+                    self.subjects.append(Subject(self, deed, Arm(at, moment), key))
+
+    # What is there besides
+
+    def prepare(self) -> None:
+        """Plant what is foreign, then make the objects that are there before their deeds, and wait for them."""
+        for subject in self.subjects:
+            if subject.deed.adopted:
+                self.plant(subject.names.role)
+        foreign = f"{self.prefix}-foreign"
+        self.plant(foreign)
+        annotations = {ROLE_ARN: "arn:aws:iam::111122223333:role/theirs"}
+        self.foreign = self.lab.make_account(self.here, foreign, annotations=annotations)
+        roles = self.roles()
+        self.planted = {name: roles[name] for name in self.planted}
+        for subject in self.subjects:
+            subject.prepare()
+        self.wait("all is as it was before", lambda s, found: s.deed.first is None or ready(found))
+
+    def act(self, arms: dict[str, Arm]) -> None:
+        """Arm all subjects and do their deeds; wait until each is cut off or done."""
+        arms.update({subject.key: subject.arm for subject in self.subjects})
+        for subject in self.subjects:
+            subject.act()
+        self.wait("all are cut off or done", lambda s, found: s.arm.shut or s.done(found))
+
+    def plant(self, role: str) -> None:
+        """A role that somebody else has made, with something of everything."""
+        iam = self.lab.aws.iam
+        self.lab.aws.foreign_role(role)
+        iam.attach_role_policy(RoleName=role, PolicyArn=f"{POLICY}AmazonSQSFullAccess")
+        for name, document in (("own", SEND), ("theirs", READ)):
+            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+        iam.tag_role(RoleName=role, Tags=[{"Key": "team", "Value": "z"}, {"Key": "theirs", "Value": "x"}])
+        iam.update_role(RoleName=role, Description="theirs", MaxSessionDuration=10800)
+        self.planted[role] = {}
+
+    def roles(self) -> dict[str, Object]:
+        """All there is to know of the account's roles whose names begin with the prefix."""
+        iam, found = self.lab.aws.iam, {}
+        for page in iam.get_paginator("get_account_authorization_details").paginate(Filter=["Role"]):
+            found.update({role["RoleName"]: role for role in page["RoleDetailList"]})
+        for page in iam.get_paginator("list_roles").paginate():
+            for role in page["Roles"]:
+                about = {key: role.get(key, "") for key in ("Description", "MaxSessionDuration")}
+                found[role["RoleName"]] = {**found[role["RoleName"]], **about}
+        return {name: _ordered(role) for name, role in found.items() if name.startswith(self.prefix)}
+
+    def accounts(self, name: str) -> dict[str, str]:
+        """The role's ARN, by namespace, of the ServiceAccounts of that name."""
+        found = {place: self.lab.account(place, name) for place in (self.here, self.there)}
+        return {p: a["metadata"].get("annotations", {}).get(ROLE_ARN, "") for p, a in found.items() if a}
+
+    def objects(self) -> dict[str, Object]:
+        """The IRSAs by name."""
+        found = self.lab.get(IRSAS.format(OPERATOR))
+        assert found is not None
+        return {item["metadata"]["name"]: item for item in found["items"]}
+
+    # Waiting and judging
+
+    def _eventually(self, look: Callable[[], Any], what: str) -> None:
+        eventually(look, what, self.lab.controller.tail, PATIENCE_SECONDS)
+
+    def wait(self, what: str, good: Callable[[Subject, Object | None], bool]) -> None:
+        """Wait until that is so of all subjects. good: told the subject, and its object."""
+
+        def look() -> bool:
+            objects = self.objects()
+            late = [s for s in self.subjects if not good(s, objects.get(s.irsa.name))]
+            about = [f"{s}: {(objects.get(s.irsa.name) or {}).get('status')}" for s in late[:3]]
+            assert not late, "\n".join(
+                [f"{len(late)} of {len(self.subjects)} not yet: {', '.join(map(str, late))}", *about]
+            )
+            return True
+
+        self._eventually(look, what)
+
+    def whole(self) -> bool:
+        """Whether each deed also came to its end without its last call being reached: then none was left out."""
+        ended = {subject.deed.name for subject in self.subjects if not subject.arm.struck}
+        return ended == {subject.deed.name for subject in self.subjects}
+
+    def settle(self) -> None:
+        """Wait until all is done."""
+        self.wait("all are done", lambda s, found: s.done(found))
+
+    def check(self) -> None:
+        """See that all is right, or soon is."""
+        self._eventually(self._right, "all is right")
+
+    def _right(self) -> bool:
+        roles = self.roles()
+        wrong = [f"{subject}: {problem}" for subject in self.subjects for problem in subject.wrong(roles)]
+        assert not wrong, "\n".join(wrong)
+        return True
+
+    def end(self) -> None:
+        """Delete the objects that are left: nothing of ours stays, and nothing that isn't ours has changed."""
+        lab, released = self.lab, [s for s in self.subjects if s.deed.end == "released"]
+        for subject in released:
+            lab.patch(subject.irsa.path, {"metadata": {"annotations": {names.ANNOTATION_RELEASE: None}}})
+        self.wait("what was released is taken up again", lambda s, found: s not in released or ready(found))
+        for subject in self.subjects:
+            subject.irsa.delete()
+        mine = {subject.irsa.name for subject in self.subjects}
+        self._eventually(lambda: not mine & self.objects().keys(), "all objects are gone")
+        assert self.roles() == self.planted
+        for place, kept in ((self.here, [self.foreign]), (self.there, [])):
+            accounts = lab.get(f"/api/v1/namespaces/{place}/serviceaccounts")
+            assert accounts is not None
+            left = [account for account in accounts["items"] if account["metadata"]["name"] != "default"]
+            assert [a["metadata"] for a in left] == [account["metadata"] for account in kept]
+
+
+def _ordered(role: Object) -> Object:
+    """A role's details, without what depends on when they are read or on an order that means nothing."""
+    role = {key: value for key, value in role.items() if key not in {"RoleLastUsed", "InstanceProfileList"}}
+    role["AttachedManagedPolicies"] = sorted(policy["PolicyArn"] for policy in role["AttachedManagedPolicies"])
+    role["RolePolicyList"] = sorted(role["RolePolicyList"], key=lambda policy: policy["PolicyName"])
+    role["Tags"] = sorted(role.get("Tags", []), key=lambda tag: tag["Key"])
+    return role

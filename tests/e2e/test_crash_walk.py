@@ -1,0 +1,90 @@
+"""Killed at any call, or left without its answer: everything comes out as it was asked for, and nothing else.
+
+make test walks every call once; `make soak` walks each in every way, and with writes that stay unseen for longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from e2e_gate import Gate, Moment
+from e2e_lab import Lab, unique
+from e2e_process import Controller
+from e2e_walk import BARE, DEEDS, Deed, Walk
+from test_credentials import TABLE, allow
+from test_soak import SOAK
+
+Start = Callable[..., Controller]
+Walked = Mapping[Moment, Callable[[int], bool]]
+
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
+
+ALL: Walked = dict.fromkeys(Moment, lambda _at: True)
+# A kill before a call leaves what a kill after the one before it left.
+ONCE: Walked = {
+    Moment.BEFORE: lambda at: at == 1,
+    Moment.AFTER: lambda _at: True,
+    Moment.UNANSWERED: lambda at: at % 3 == 2,
+}
+SOME: Walked = {Moment.AFTER: lambda at: at % 4 == 2}
+
+
+def walk_through(
+    lab: Lab,
+    start: Start,
+    directory: Path,
+    deeds: tuple[Deed, ...],
+    walked: Walked,
+    *,
+    environment: Mapping[str, str] | None = None,
+    unseen: float = 0.0,
+) -> Walk:
+    """Do the deeds to many objects, each of which the gate cuts off at another call; kill; let another one go on.
+
+    environment: of both controllers. unseen: for so many seconds no write to AWS is seen.
+    """
+    walk = Walk(lab, unique("walk"))
+    walk.add(deeds, walked)
+    with Gate(lab.aws.sandbox, walk.prefix, directory).open() as gate:
+        controller = start({"--workers": "32"}, {**(environment or {}), **gate.environment()})
+        walk.prepare()
+        lab.aws.faults(consistency=unseen)
+        walk.act(gate.arms)
+        controller.kill()
+    assert unseen or walk.whole(), "some deeds have more calls than were walked"
+    start({}, environment or {})
+    walk.settle()
+    lab.aws.faults()
+    walk.check()
+    assert lab.controller.said("Traceback") == []
+    return walk
+
+
+def quiet(lab: Lab, start: Start) -> None:
+    """See that yet another controller finds nothing to do."""
+    lab.controller.stop()
+    lab.aws.reset_calls()
+    start()
+    lab.wait_sweeps()
+    lab.eventually(lambda: lab.controller.metric("workqueue_depth").get("", 0) == 0, "all were looked at")
+    assert lab.aws.writes() == {}
+
+
+def test_killed_or_unanswered_at_any_call_all_comes_out_right(
+    bare_lab: Lab, run_controller: Start, tmp_path: Path
+) -> None:
+    walk = walk_through(bare_lab, run_controller, tmp_path, DEEDS, ALL if SOAK else ONCE)
+    quiet(bare_lab, run_controller)
+    walk.end()
+
+
+def test_so_it_does_where_writes_are_seen_late(bare_lab: Lab, run_controller: Start, tmp_path: Path) -> None:
+    walked, unseen = (ALL, 15.0) if SOAK else (SOME, 3.0)
+    walk_through(bare_lab, run_controller, tmp_path, DEEDS, walked, unseen=unseen).end()
+
+
+def test_so_it_does_where_no_role_can_be_read(bare_lab: Lab, run_controller: Start, tmp_path: Path) -> None:
+    user = bare_lab.aws.user(unique("user"), allow(*TABLE))
+    walk_through(bare_lab, run_controller, tmp_path, BARE, ALL if SOAK else ONCE, environment=user).end()
