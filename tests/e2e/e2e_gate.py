@@ -12,6 +12,7 @@ import json
 import re
 import ssl
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -47,6 +48,11 @@ class Arm:
     moment: Moment
     calls: list[str] = field(default_factory=list)
     struck: str = ""
+    since: float = 0.0
+
+    def age(self) -> float:
+        """Seconds since it was struck."""
+        return time.monotonic() - self.since
 
     @property
     def shut(self) -> bool:
@@ -60,7 +66,7 @@ class Arm:
         self.calls.append(call)
         if len(self.calls) != self.at or self.struck:
             return None
-        self.struck = call
+        self.struck, self.since = call, time.monotonic()
         return self.moment
 
 

@@ -16,6 +16,7 @@ from e2e_lab import IRSAS, ROLE_ARN, Irsa, Lab, Object
 from e2e_process import DEADLINE_SECONDS, OPERATOR, eventually
 
 from irsa_manager.api import names
+from irsa_manager.controller.intents import INTENT_SECONDS
 
 JSON_PATCH = {"Content-Type": "application/json-patch+json"}
 POLICY = "arn:aws:iam::aws:policy/"
@@ -97,7 +98,8 @@ def bare(make: Callable[[Names], Object]) -> Callable[[Names], Object]:
 class Deed:
     """calls: at least as many as it takes. first: the spec before it, None: there is no object yet.
 
-    then: the spec that it sets; None for a deletion or a release. end: how one sees that it is done.
+    then: the spec that it sets; None for a deletion or a release. end: what comes of it: "ready", "released", "gone",
+    or "given up": it would have become ready, but the object is deleted while nobody is at work.
     """
 
     name: str
@@ -117,23 +119,31 @@ DEEDS = (
     Deed("release", 21, adopting, None, "released", adopted=True),
     Deed("return", 14, adopting, None, "gone", adopted=True),
     Deed("delete", 11, one, None, "gone"),
+    Deed("abandon", 12, None, one, "given up"),
 )
 BARE = (
     Deed("create", 12, None, bare(one)),
     Deed("update", 14, bare(here), bare(other)),
     Deed("rename", 18, bare(here), bare(renamed)),
     Deed("delete", 11, bare(one), None, "gone"),
+    Deed("abandon", 12, None, bare(one), "given up"),
 )
 
 
 class Subject:
-    """One object. key: of its arm at the gate."""
+    """One object. key: of its arm at the gate.
+
+    given_up: it was deleted in the midst. late: what it made can't be read, and what was meant was so long ago when
+    somebody came to look at it again that it may count no more: then it may stay as it is.
+    """
 
     def __init__(self, walk: Walk, deed: Deed, arm: Arm, key: str) -> None:
         self.walk, self.deed, self.arm, self.key = walk, deed, arm, key
         name = f"{walk.prefix}-{key}"
         self.names = Names(name, name, walk.here, walk.there, walk.boundary)
         self.irsa = Irsa(walk.lab, OPERATOR, name)
+        self.given_up = False
+        self.late = False
 
     def __str__(self) -> str:
         arm = self.arm
@@ -162,19 +172,27 @@ class Subject:
     def _make(self, spec: Object) -> None:
         self.irsa = self.walk.lab.irsa(spec, name=self.irsa.name)
 
+    def give_up(self) -> None:
+        """Delete it in the midst, if that is the deed."""
+        if self.deed.end == "given up":
+            self.irsa.delete()
+            self.given_up = True
+
     def done(self, found: Object | None) -> bool:
         """Whether the object says that it is done. found: the object."""
-        if self.deed.end == "gone":
+        if self.deed.end == "gone" or self.given_up:
             return found is None
         assert found is not None, f"{self} is gone"
         if self.deed.end == "released":
             return not found["metadata"].get("finalizers")
-        return ready(found)
+        return ready(found) or (self.late and ready(found, "OwnershipUnknown"))
 
     def wrong(self, roles: dict[str, Object]) -> list[str]:
         """What isn't as it should be in AWS and with the ServiceAccounts. roles: the account's."""
-        problems = []
-        wanted = self.deed.then(self.names) if self.deed.then is not None else None
+        problems: list[str] = []
+        if self.late:
+            return problems
+        wanted = self.deed.then(self.names) if self.deed.then is not None and not self.given_up else None
         name = wanted["iamRole"]["name"] if wanted else ""
         accounts = self.walk.accounts(self.names.account)
         if self.deed.adopted and name != self.names.role:
@@ -198,14 +216,14 @@ class Subject:
         return problems
 
 
-def ready(found: Object | None) -> bool:
-    """Whether an object is there and ready in its present generation."""
+def ready(found: Object | None, reason: str = "IRSAReady") -> bool:
+    """Whether an object is there and says that reason of its present generation."""
     if found is None:
         return False
     conditions = (found.get("status") or {}).get("conditions", [])
     condition = next((c for c in conditions if c["type"] == "Ready"), {})
     current = condition.get("observedGeneration") == found["metadata"]["generation"]
-    return current and condition["reason"] == "IRSAReady"
+    return current and condition["reason"] == reason
 
 
 def _differences(role: Object, wanted: Object, subjects: set[str]) -> list[str]:
@@ -337,8 +355,15 @@ class Walk:
         ended = {subject.deed.name for subject in self.subjects if not subject.arm.struck}
         return ended == {subject.deed.name for subject in self.subjects}
 
-    def settle(self) -> None:
-        """Wait until all is done."""
+    def give_up(self) -> None:
+        """Delete in the midst what is to be deleted there."""
+        for subject in self.subjects:
+            subject.give_up()
+
+    def settle(self, *, blind: bool = False) -> None:
+        """Wait until all is done. blind: roles can't be read."""
+        for subject in self.subjects:
+            subject.late = blind and bool(subject.arm.struck) and subject.arm.age() > INTENT_SECONDS / 2
         self.wait("all are done", lambda s, found: s.done(found))
 
     def check(self) -> None:
@@ -361,11 +386,12 @@ class Walk:
             subject.irsa.delete()
         mine = {subject.irsa.name for subject in self.subjects}
         self._eventually(lambda: not mine & self.objects().keys(), "all objects are gone")
-        assert self.roles() == self.planted
+        late = {name for s in self.subjects if s.late for name in (s.names.role, f"{s.names.role}-new")}
+        assert {name: role for name, role in self.roles().items() if name not in late} == self.planted
         for place, kept in ((self.here, [self.foreign]), (self.there, [])):
             accounts = lab.get(f"/api/v1/namespaces/{place}/serviceaccounts")
             assert accounts is not None
-            left = [account for account in accounts["items"] if account["metadata"]["name"] != "default"]
+            left = [a for a in accounts["items"] if a["metadata"]["name"] not in {"default", *late}]
             assert [a["metadata"] for a in left] == [account["metadata"] for account in kept]
 
 

@@ -53,9 +53,11 @@ def walk_through(
         lab.aws.faults(consistency=unseen)
         walk.act(gate.arms)
         controller.kill()
-    assert unseen or walk.whole(), "some deeds have more calls than were walked"
+    walk.give_up()
+    # What is seen late is looked for again, and what can't be read is probed again: these calls have no end.
+    assert unseen or environment or walk.whole(), "some deeds have more calls than were walked"
     start({}, environment or {})
-    walk.settle()
+    walk.settle(blind=environment is not None)
     lab.aws.faults()
     walk.check()
     assert lab.controller.said("Traceback") == []
