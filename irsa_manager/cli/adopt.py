@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from irsa_manager.cli.place import Context, Kubeconfig, Operator, Yes, confirm, open_place
+from irsa_manager.cli.place import (
+    Account,
+    Context,
+    Endpoint,
+    Kubeconfig,
+    Operator,
+    Profile,
+    Region,
+    Where,
+    Yes,
+    confirm,
+    open_place,
+)
 
 if TYPE_CHECKING:
     from irsa_manager.controller.resigning import Candidate
@@ -22,6 +34,10 @@ def adopt(
     operator_namespace: Operator = "",
     kubeconfig: Kubeconfig = "",
     context: Context = "",
+    profile: Profile = "",
+    region: Region = "",
+    endpoint_url: Endpoint = "",
+    account: Account = "",
 ) -> int:
     """List the roles that plainly were this cluster's but bear no mark that verifies; then sign them.
 
@@ -43,10 +59,11 @@ def adopt(
             left="Nothing was tried.",
             hint="For a role that somebody else made set iamRole.managementPolicy: Adopt in its IRSA.",
         )
-    return asyncio.run(_adopt(namespace, yes, own(operator_namespace), kubeconfig, context))
+    where = Where(kubeconfig, context, profile, region, endpoint_url, account)
+    return asyncio.run(_adopt(namespace, yes, own(operator_namespace), where))
 
 
-async def _adopt(namespace: str, yes: bool, operator: str, kubeconfig: str, context: str) -> int:
+async def _adopt(namespace: str, yes: bool, operator: str, where: Where) -> int:
     from irsa_manager.api.errors import IrsaError, KubernetesError
     from irsa_manager.controller.resigning import candidates, sign
     from irsa_manager.controller.survey import survey
@@ -54,7 +71,7 @@ async def _adopt(namespace: str, yes: bool, operator: str, kubeconfig: str, cont
     from irsa_manager.kube.errors import KubeForbidden
     from irsa_manager.kube.resources import IRSAS
 
-    async with open_place(kubeconfig, context) as place:
+    async with open_place(where) as place:
         keys = await _keys(place.kube, operator)
         irsas = await place.kube.list(IRSAS, namespace or None)
         found = await survey(place.kube, place.aws, operator, keys, drafts=irsas)

@@ -79,7 +79,7 @@ def _documents(sources: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
             try:
                 documents = list(yaml.safe_load_all(text))
             except yaml.YAMLError as error:
-                raise _wrong(f"{origin} is no YAML: {' '.join(str(error).split())}", "Correct it.") from error
+                raise _wrong(f"{origin} is no YAML: {_said(error)}.", "Correct it.") from error
             for document in documents:
                 if document is None:
                     continue
@@ -106,6 +106,13 @@ def _texts(source: str) -> Iterator[tuple[str, str]]:
             raise _wrong(
                 f"{file} can't be read: {why}.", "Name a file, a directory, or - for standard input."
             ) from error
+
+
+def _said(error: yaml.YAMLError) -> str:
+    """What is wrong and where, in one line."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return " ".join(str(error).split())
 
 
 async def as_stored(kube: Kube, manifest: Manifest) -> IRSA:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -16,17 +16,34 @@ from irsa_manager.api.errors import UsageError
 
 if TYPE_CHECKING:
     from irsa_manager.aws.calls import Aws, Identity
+    from irsa_manager.aws.credentials import AwsSettings
     from irsa_manager.controller.setup import Resolved
     from irsa_manager.kube.client import Kube
 
 Kubeconfig = Annotated[str, typer.Option(help="Default: $KUBECONFIG, ~/.kube/config, or the pod's own.")]
 Context = Annotated[str, typer.Option(help="The kubeconfig's context to use.")]
+Profile = Annotated[str, typer.Option(help="The AWS profile to use, in place of the environment's credentials.")]
+Region = Annotated[str, typer.Option(help="The AWS region. Default: $AWS_REGION, else the profile's.")]
+Endpoint = Annotated[str, typer.Option("--endpoint-url", help="In place of AWS's own. Default: $AWS_ENDPOINT_URL.")]
+Account = Annotated[str, typer.Option(help="The account that it must be; with other credentials nothing is done.")]
 Operator = Annotated[str, typer.Option("--operator-namespace", help="The operator's namespace.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 Output = Annotated[
     Literal["table", "wide", "json", "yaml"],
     typer.Option("--output", "-o", help="table, wide, or json and yaml for programs."),
 ]
+
+
+@dataclass(frozen=True)
+class Where:
+    """What the options say of cluster and account; "" where they don't."""
+
+    kubeconfig: str = ""
+    context: str = ""
+    profile: str = ""
+    region: str = ""
+    endpoint_url: str = ""
+    account: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,12 +57,13 @@ class Place:
 
     async def head(self, resolved: Resolved) -> str:
         """The line that says where. Raises AwsError."""
-        from irsa_manager.cli.plan_lines import account_line
+        from irsa_manager.cli.plan_lines import place_line
 
         identity = await self.aws.identity()
-        if resolved.facts is not None:
-            return account_line(resolved.facts, self.region, sandbox=self.sandbox, identity=identity.arn)
-        return f"On account {identity.account} ({identity.partition}, {self.region}), cluster {self.kube.server}"
+        cluster = resolved.facts.cluster if resolved.facts is not None else self.kube.server
+        return place_line(
+            identity.account, identity.partition, self.region, identity.arn, cluster, sandbox=self.sandbox
+        )
 
     async def told(self, resolved: Resolved) -> dict[str, Any]:
         """The same for programs. Raises AwsError."""
@@ -62,15 +80,32 @@ class Place:
 
 
 @asynccontextmanager
-async def open_place(kubeconfig: str, context: str) -> AsyncIterator[Place]:
-    """The cluster of these flags, and the account of the environment. Raises UsageError, AwsError."""
+async def open_place(where: Where) -> AsyncIterator[Place]:
+    """The cluster and account of these options, and of the environment where they say nothing.
+
+    Raises UsageError, also where the credentials are of another account than the one that was named, and AwsError.
+    """
     from irsa_manager.aws.credentials import AwsSettings, region
     from irsa_manager.aws.session import open_aws
     from irsa_manager.kube.client import Kube
 
-    settings = AwsSettings.from_environment(os.environ)
-    async with Kube.connect(kubeconfig or None, context or None) as kube, open_aws(settings) as aws:
+    settings = aws_settings(where, AwsSettings.from_environment(os.environ))
+    async with Kube.connect(where.kubeconfig or None, where.context or None) as kube, open_aws(settings) as aws:
+        if where.account and (found := (await aws.identity()).account) != where.account:
+            raise UsageError(
+                "Usage",
+                f"These AWS credentials are of account {found}, not of {where.account}, which --account names.",
+                left="Nothing was tried.",
+                hint="Choose others (--profile, AWS_PROFILE), or leave --account out.",
+            )
         yield Place(kube, aws, region(settings), sandbox=settings.endpoint_url is not None)
+
+
+def aws_settings(where: Where, found: AwsSettings) -> AwsSettings:
+    """The environment's settings with what the options say instead. A profile brings credentials of its own."""
+    if where.profile:
+        found = replace(found, profile=where.profile, keys=None, role_arn=None)
+    return replace(found, region=where.region or found.region, endpoint_url=where.endpoint_url or found.endpoint_url)
 
 
 def confirm(what: str, question: str, *, yes: bool) -> None:

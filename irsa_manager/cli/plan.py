@@ -7,14 +7,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from irsa_manager.cli.place import Context, Kubeconfig, Operator, Output, Place, open_place, print_data
+from irsa_manager.cli.place import (
+    Account,
+    Context,
+    Endpoint,
+    Kubeconfig,
+    Operator,
+    Output,
+    Profile,
+    Region,
+    Where,
+    open_place,
+    print_data,
+)
 
 SHORTEST_KEY = 16
 """Bytes."""
 
 if TYPE_CHECKING:
+    from irsa_manager.api.irsa import IRSA
     from irsa_manager.cli.manifests import Read
-    from irsa_manager.controller.survey import Survey, Verdict
+    from irsa_manager.controller.survey import Verdict
     from irsa_manager.kube.client import Kube
     from irsa_manager.plan.mark import MarkKeys
 
@@ -30,6 +43,10 @@ def plan(
     output: Output = "table",
     kubeconfig: Kubeconfig = "",
     context: Context = "",
+    profile: Profile = "",
+    region: Region = "",
+    endpoint_url: Endpoint = "",
+    account: Account = "",
 ) -> int:
     """Show what the controller would do for these IRSAs, and write nothing.
 
@@ -44,49 +61,66 @@ def plan(
 
     configure_logs("error")
     read = read_manifests(file, namespace)
-    return asyncio.run(
-        _plan(
-            read, own(operator_namespace), setup, _key_in(mark_key) if mark_key else None, output, kubeconfig, context
-        )
-    )
+    key = _key_in(mark_key) if mark_key else None
+    where = Where(kubeconfig, context, profile, region, endpoint_url, account)
+    return asyncio.run(_plan(read, own(operator_namespace), setup, key, output, where))
 
 
-async def _plan(
-    read: Read, operator: str, setup: str, key: MarkKeys | None, output: str, kubeconfig: str, context: str
-) -> int:
+async def _plan(read: Read, operator: str, setup: str, key: MarkKeys | None, output: str, where: Where) -> int:
     import sys
 
+    from irsa_manager.api import names
+    from irsa_manager.api.errors import UsageError
     from irsa_manager.cli.manifests import as_stored
     from irsa_manager.controller.survey import survey
+    from irsa_manager.kube.errors import KubeForbidden
 
     for other in read.passed_over:
         print(f"passed over: {other}", file=sys.stderr)
-    async with open_place(kubeconfig, context) as place:
+    if not read.manifests:
+        raise UsageError(
+            "Usage",
+            "There is no IRSA in what -f names.",
+            left="Nothing was looked at.",
+            hint=f"An IRSA begins with apiVersion: {names.API_VERSION}, kind: IRSA.",
+        )
+    async with open_place(where) as place:
         drafts = [await as_stored(place.kube, manifest) for manifest in read.manifests]
-        keys = key or await _keys(place.kube, operator)
+        try:
+            keys = key or await _keys(place.kube, operator)
+        except KubeForbidden:
+            return _as_judged(place.kube.server, operator, drafts, output)
         found = await survey(place.kube, place.aws, operator, keys, setup=setup, drafts=drafts)
         verdicts = [found.verdict(draft) for draft in drafts]
         if output in {"json", "yaml"}:
-            print_data("Plan", await as_data(place, found, verdicts), output)
+            print_data("Plan", {**await place.told(found.resolved), **as_data(verdicts)}, output)
         else:
             print("\n".join([await place.head(found.resolved), *lines(verdicts)]))
     return 2 if any(verdict.pending for verdict in verdicts) else 0
 
 
+def _as_judged(server: str, operator: str, drafts: list[IRSA], output: str) -> int:
+    """What the controller has said of these, for who may not read the key by which whose a role is can be told."""
+    from irsa_manager.controller.survey import as_judged
+
+    found = [as_judged(draft) for draft in drafts]
+    verdicts = [verdict for verdict, _ in found]
+    if output in {"json", "yaml"}:
+        print_data("Plan", {"apiServer": server, "judgedBy": "controller", **as_data(verdicts)}, output)
+    else:
+        secret = f"Secret {operator}/irsa-manager-mark may not be read, so this is no plan"
+        head = [f"On cluster {server}", f"{secret} but what the controller said last (--mark-key FILE makes one)."]
+        print("\n".join([*head, *(line for verdict in verdicts for line in _of_one(verdict))]))
+    if any(verdict.told for verdict in verdicts):
+        return 2
+    return 0 if all(judged for _, judged in found) else 1
+
+
 def lines(verdicts: list[Verdict]) -> list[str]:
     """The plan as people read it, without the line that says where."""
-    from irsa_manager.cli.plan_lines import plan_lines, summary
+    from irsa_manager.cli.plan_lines import summary
 
-    told: list[str] = []
-    for verdict in verdicts:
-        told.append(f"IRSA {verdict.key}")
-        if verdict.note:
-            told.append(f"  {verdict.note}")
-        if verdict.decision is not None:
-            told += [str(line) for line in plan_lines(verdict.decision)]
-        told += [f"  ! {each.code}: {each.message}" for each in verdict.told]
-        if not verdict.pending and not verdict.note:
-            told.append("  nothing to do")
+    told = [line for verdict in verdicts for line in _of_one(verdict)]
     decisions = [verdict.decision for verdict in verdicts if verdict.decision is not None]
     wrong = sum(bool(verdict.told) for verdict in verdicts)
     last = f"Plan: {summary(*decisions)}."
@@ -97,8 +131,22 @@ def lines(verdicts: list[Verdict]) -> list[str]:
     return [*told, last]
 
 
-async def as_data(place: Place, found: Survey, verdicts: list[Verdict]) -> dict[str, Any]:
-    """The plan for programs."""
+def _of_one(verdict: Verdict) -> list[str]:
+    from irsa_manager.cli.plan_lines import plan_lines
+
+    told = [f"IRSA {verdict.key}"]
+    if verdict.note:
+        told.append(f"  {verdict.note}")
+    if verdict.decision is not None:
+        told += [str(line) for line in plan_lines(verdict.decision)]
+    told += [f"  ! {each.code}: {each.message}" for each in verdict.told]
+    if not verdict.pending and not verdict.note:
+        told.append("  nothing to do")
+    return told
+
+
+def as_data(verdicts: list[Verdict]) -> dict[str, Any]:
+    """The plan for programs, without where."""
     from irsa_manager.cli.plan_lines import counts, plan_lines
 
     objects = [
@@ -114,7 +162,7 @@ async def as_data(place: Place, found: Survey, verdicts: list[Verdict]) -> dict[
         for verdict in verdicts
     ]
     decisions = [verdict.decision for verdict in verdicts if verdict.decision is not None]
-    return {**await place.told(found.resolved), "objects": objects, "counts": counts(decisions)}
+    return {"objects": objects, "counts": counts(decisions)}
 
 
 def _key_in(file: Path) -> MarkKeys:
@@ -133,16 +181,10 @@ def _key_in(file: Path) -> MarkKeys:
 
 
 async def _keys(kube: Kube, operator: str) -> MarkKeys:
-    """The cluster's keys; a random one, which verifies nothing, where the cluster has none yet."""
+    """The cluster's keys; a random one, which verifies nothing, where there is none yet. Raises KubernetesError."""
     import secrets
 
     from irsa_manager.controller.marks import read_mark_keys
-    from irsa_manager.kube.errors import KubeForbidden
     from irsa_manager.plan.mark import MarkKeys
 
-    try:
-        return await read_mark_keys(kube, operator) or MarkKeys(secrets.token_bytes(32))
-    except KubeForbidden as error:
-        error.left = "Nothing was looked at: without the key nobody can tell whose a role is."
-        error.hint = "Name a file with it (--mark-key), or read the controller's own verdict: irsa-manager status."
-        raise
+    return await read_mark_keys(kube, operator) or MarkKeys(secrets.token_bytes(32))

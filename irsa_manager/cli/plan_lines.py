@@ -76,11 +76,18 @@ def summary(*decisions: Decision) -> str:
     return f"{counted}; {calls} AWS call{'' if calls == 1 else 's'}"
 
 
-def account_line(facts: ClusterFacts, region: str, *, sandbox: bool, identity: str = "") -> str:
-    """Where it is going to be written. identity: the caller's ARN; with it the cluster is named too."""
-    line = f"On account {facts.account} ({facts.partition}, {region})"
-    if identity:
-        line += f" as {identity.rpartition(':')[2]}, cluster {facts.cluster}"
+def account_line(facts: ClusterFacts, region: str, *, sandbox: bool) -> str:
+    """Where it is going to be written, in short."""
+    return place_line(facts.account, facts.partition, region, sandbox=sandbox)
+
+
+def place_line(
+    account: str, partition: str, region: str, identity: str = "", cluster: str = "", *, sandbox: bool
+) -> str:
+    """Where it is going to be written. identity: the caller's ARN. cluster: its name, or the API server's URL."""
+    line = f"On account {account} ({partition}, {region})"
+    line += f" as {identity.rpartition(':')[2]}" if identity else ""
+    line += f", cluster {cluster}" if cluster else ""
     return f"{line}{', SANDBOX' if sandbox else ''}"
 
 

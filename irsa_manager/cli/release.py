@@ -7,7 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from irsa_manager.cli.place import Context, Kubeconfig, Operator, Place, Yes, confirm, one_key, open_place
+from irsa_manager.cli.place import (
+    Account,
+    Context,
+    Endpoint,
+    Kubeconfig,
+    Operator,
+    Place,
+    Profile,
+    Region,
+    Where,
+    Yes,
+    confirm,
+    one_key,
+    open_place,
+)
 
 if TYPE_CHECKING:
     from irsa_manager.api.irsa import IRSA
@@ -23,6 +37,10 @@ def release(
     operator_namespace: Operator = "",
     kubeconfig: Kubeconfig = "",
     context: Context = "",
+    profile: Profile = "",
+    region: Region = "",
+    endpoint_url: Endpoint = "",
+    account: Account = "",
 ) -> int:
     """Give IRSAs up: roles, policies, trusts and annotations stay; an adopted role gets back what it had.
 
@@ -40,23 +58,27 @@ def release(
     configure_logs("error")
     if bool(target) == everything:
         raise UsageError("Usage", "Name one IRSA, or --all.", left="Nothing was tried.", hint="Write NAMESPACE/NAME.")
-    where, name = one_key(target, namespace) if target else (namespace, "")
+    home, name = one_key(target, namespace) if target else (namespace, "")
     seconds = parse_duration("--timeout", timeout)
-    return asyncio.run(_release(where, name, yes, seconds, own(operator_namespace), kubeconfig, context))
+    where = Where(kubeconfig, context, profile, region, endpoint_url, account)
+    return asyncio.run(_release(home, name, yes, seconds, own(operator_namespace), where))
 
 
-async def _release(
-    namespace: str, name: str, yes: bool, seconds: float, operator: str, kubeconfig: str, context: str
-) -> int:
+async def _release(namespace: str, name: str, yes: bool, seconds: float, operator: str, where: Where) -> int:
+    from msgspec import UNSET
+
     from irsa_manager.api import names
     from irsa_manager.controller.releasing import controller_is_live
+    from irsa_manager.controller.setup import Resolved
     from irsa_manager.kube.resources import IRSAS
 
-    async with open_place(kubeconfig, context) as place:
+    async with open_place(where) as place:
         kube = place.kube
         irsas = await _targets(kube, namespace, name)
         lives = await controller_is_live(kube, operator)
-        print("\n".join(intention(kube.server, irsas, lives=lives)), file=sys.stderr)
+        by_itself = not lives and any(irsa.status.adoption is not UNSET for irsa in irsas)
+        head = await place.head(Resolved()) if by_itself else f"On cluster {kube.server}"
+        print("\n".join(intention(head, irsas, lives=lives)), file=sys.stderr)
         if not irsas:
             return 0
         confirm("The release", f"Release {len(irsas)}?", yes=yes)
@@ -71,14 +93,14 @@ async def _release(
     return 1 if any(told.values()) else 0
 
 
-def intention(server: str, irsas: list[IRSA], *, lives: bool) -> list[str]:
-    """What is going to be done, and where."""
+def intention(head: str, irsas: list[IRSA], *, lives: bool) -> list[str]:
+    """What is going to be done. head: where."""
     from msgspec import UNSET
 
     if not irsas:
-        return [f"On cluster {server}: there are no IRSAs."]
+        return [f"{head}: there are no IRSAs."]
     who = "the controller lets them go" if lives else "no controller is live: this command lets them go"
-    lines = [f"On cluster {server}; {who}"]
+    lines = [f"{head}; {who}"]
     for irsa in irsas:
         role = irsa.status.role
         name = f"role {role.name} ({role.account_id})" if role.name else "no role yet"
@@ -153,6 +175,5 @@ async def _let_go_here(place: Place, operator: str, irsas: list[IRSA]) -> dict[s
                 hint="Restore the Secret from your backup, then run it again.",
             )
         found = await survey(place.kube, place.aws, operator, keys, drafts=adopted)
-        print(await place.head(found.resolved), file=sys.stderr)
         told |= await release_here(place.kube, place.aws, found, adopted)
     return told

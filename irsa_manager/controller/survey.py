@@ -47,6 +47,20 @@ class Verdict(Struct, frozen=True):
         return bool(self.told) or (self.decision is not None and bool(self.decision.plan.actions))
 
 
+def as_judged(irsa: IRSA) -> tuple[Verdict, bool]:
+    """What the controller has said of the object, from its status; and whether it has judged this spec.
+
+    For who may not look himself: the verdict is the controller's, of when it looked last.
+    """
+    ready = irsa.status.condition("Ready")
+    judged = ready is not None and ready.observed_generation == irsa.metadata.generation and ready.status != "Unknown"
+    if ready is None or not judged:
+        return Verdict(irsa.key, note="the controller hasn't judged this spec"), False
+    if ready.status == "True":
+        return Verdict(irsa.key, note=f"the controller says {ready.reason}: {ready.message}"), True
+    return Verdict(irsa.key, told=(Told(ready.reason, ready.message),), note="the controller says"), True
+
+
 class Survey:
     """Cluster and account as they were when it was made. resolved: the facts; view: everything else."""
 

@@ -105,6 +105,15 @@ def refused(
     retry_after: the Retry-After header in seconds, if there was one.
     """
     code, said = status.code, (status.message[:_LONGEST] or f"HTTP {status.code}").rstrip(". ")
+    if code == 404 and verb == "list":
+        # Of a kind that is known an empty list comes, also for a namespace that isn't there.
+        return KubeNotFound(
+            CODE_REFUSED,
+            f"{server} doesn't know {resource}: {said}.",
+            left="Nothing was changed.",
+            hint="Install the definitions: irsa-manager crds apply. Or is it another cluster (--context)?",
+            object=target,
+        )
     if code == 404:
         return KubeNotFound(CODE_REFUSED, f"{target} isn't there: {said}.", object=target)
     if code == 409 and status.reason == "AlreadyExists":

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from irsa_manager.api.errors import UsageError
-from irsa_manager.cli.place import confirm, in_columns, one_key
+from irsa_manager.aws.credentials import AwsKeys, AwsSettings
+from irsa_manager.cli.place import Where, aws_settings, confirm, in_columns, one_key
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,10 @@ def test_without_a_terminal_nothing_is_asked_and_nothing_done() -> None:
     assert refused.value.code == "ConfirmationRequired"
     assert refused.value.message.startswith("The release isn't done")
     assert "--yes" in refused.value.hint
+
+
+def test_options_go_before_the_environment_and_a_profile_brings_its_own_credentials() -> None:
+    found = AwsSettings(region="eu-west-1", endpoint_url="http://a", role_arn="arn:x", keys=AwsKeys("id", "secret"))
+    assert aws_settings(Where(), found) == found
+    other = aws_settings(Where(region="us-east-1", endpoint_url="http://b", profile="p"), found)
+    assert other == AwsSettings(region="us-east-1", endpoint_url="http://b", profile="p")

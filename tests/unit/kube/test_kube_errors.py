@@ -113,3 +113,12 @@ def test_an_outage_is_said_once_a_minute() -> None:
         "The thing can be used again",
         "The thing can't be used; trying on",
     ]
+
+
+def test_a_kind_that_is_not_installed_is_told_apart_from_an_object_that_is_not_there() -> None:
+    error = refused(
+        Status("404 page not found", "", 404), verb="list", resource="irsas", target="IRSA", server="https://server"
+    )
+    assert isinstance(error, KubeNotFound)
+    assert error.message == "https://server doesn't know irsas: 404 page not found."
+    assert "irsa-manager crds apply" in error.hint
