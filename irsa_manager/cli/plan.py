@@ -95,7 +95,7 @@ async def _plan(read: Read, operator: str, setup: str, key: MarkKeys | None, out
         if output in {"json", "yaml"}:
             print_data("Plan", {**await place.told(found.resolved), **as_data(verdicts)}, output)
         else:
-            print("\n".join([await place.head(found.resolved), *lines(verdicts)]))
+            print("\n".join([await place.head(found.resolved), *lines(verdicts, wide=output == "wide")]))
     return 2 if any(verdict.pending for verdict in verdicts) else 0
 
 
@@ -116,11 +116,11 @@ def _as_judged(server: str, operator: str, drafts: list[IRSA], output: str) -> i
     return 0 if all(judged for _, judged in found) else 1
 
 
-def lines(verdicts: list[Verdict]) -> list[str]:
-    """The plan as people read it, without the line that says where."""
+def lines(verdicts: list[Verdict], *, wide: bool = False) -> list[str]:
+    """The plan as people read it, without the line that says where. wide: every subject of a trust."""
     from irsa_manager.cli.plan_lines import summary
 
-    told = [line for verdict in verdicts for line in _of_one(verdict)]
+    told = [line for verdict in verdicts for line in _of_one(verdict, wide=wide)]
     decisions = [verdict.decision for verdict in verdicts if verdict.decision is not None]
     wrong = sum(bool(verdict.told) for verdict in verdicts)
     last = f"Plan: {summary(*decisions)}."
@@ -131,14 +131,14 @@ def lines(verdicts: list[Verdict]) -> list[str]:
     return [*told, last]
 
 
-def _of_one(verdict: Verdict) -> list[str]:
-    from irsa_manager.cli.plan_lines import plan_lines
+def _of_one(verdict: Verdict, *, wide: bool = False) -> list[str]:
+    from irsa_manager.cli.plan_lines import plan_lines, shortened
 
     told = [f"IRSA {verdict.key}"]
     if verdict.note:
         told.append(f"  {verdict.note}")
     if verdict.decision is not None:
-        told += [str(line) for line in plan_lines(verdict.decision)]
+        told += [str(line if wide else shortened(line)) for line in plan_lines(verdict.decision)]
     told += [f"  ! {each.code}: {each.message}" for each in verdict.told]
     if not verdict.pending and not verdict.note:
         told.append("  nothing to do")

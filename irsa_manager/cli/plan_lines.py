@@ -13,6 +13,8 @@ from irsa_manager.trust.arn import policy_name
 from irsa_manager.trust.document import short_subject
 
 _NAME_WIDTH = 38
+SHOWN = 4
+"""Subjects of a trust that a line names."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,14 @@ def plan_lines(decision: Decision) -> list[PlanLine]:
             who = ", ".join(short_subject(subject) for subject in role.subjects)
             lines.append(PlanLine(" ", "trust", f"+ {who}" if who else "nobody", f"aud {', '.join(role.audiences)}"))
     return lines
+
+
+def shortened(line: PlanLine) -> PlanLine:
+    """A trust of many in a line that can be read: the first few, and how many more."""
+    names = line.name.split(", ")
+    if line.kind != "trust" or len(names) <= SHOWN + 1:
+        return line
+    return replace(line, name=f"{', '.join(names[:SHOWN])} and {len(names) - SHOWN} more")
 
 
 def compact(lines: list[PlanLine]) -> list[PlanLine]:

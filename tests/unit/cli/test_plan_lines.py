@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from irsa_manager.api.irsa import IRSA, BoundServiceAccount, IRSASpec, IRSAStatus, RoleSpec, ServiceAccountSpec
 from irsa_manager.api.kube import Metadata
-from irsa_manager.cli.plan_lines import account_line, compact, plan_lines, summary
+from irsa_manager.cli.plan_lines import PlanLine, account_line, compact, plan_lines, shortened, summary
 from irsa_manager.plan.effects import on_role
 from irsa_manager.plan.facts import ClusterFacts, NamespaceFact, Situation
 from irsa_manager.plan.mark import MarkKeys
@@ -131,3 +131,10 @@ def test_one_call_is_one_call() -> None:
 def test_a_sandbox_is_called_one() -> None:
     assert account_line(FACTS, "eu-west-1", sandbox=True) == "On account 111122223333 (aws, eu-west-1), SANDBOX"
     assert account_line(FACTS, "eu-west-1", sandbox=False) == "On account 111122223333 (aws, eu-west-1)"
+
+
+def test_a_trust_of_many_names_a_few_and_counts_the_rest() -> None:
+    many = PlanLine(" ", "trust", "+ " + ", ".join(f"a/s{n}" for n in range(9)), "aud x")
+    assert shortened(many).name == "+ a/s0, a/s1, a/s2, a/s3 and 5 more"
+    few = PlanLine(" ", "trust", "+ " + ", ".join(f"a/s{n}" for n in range(5)))
+    assert shortened(few) == few

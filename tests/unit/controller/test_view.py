@@ -164,6 +164,18 @@ def test_what_only_the_go_program_and_we_have_written_counts_as_made():
     assert not made(("helm", "Apply"))
 
 
+def test_a_suspended_object_keeps_what_it_holds_and_an_incomplete_one_holds_nothing():
+    cluster = Cluster()
+    cluster.namespace("a")
+    cluster.account("a/app", cluster.role("r1", "n/holder"))
+    holder = cluster.irsa("n/holder", "r1", "app", "a", created="2")
+    cluster.irsas["n/holder"] = replace(holder, spec=replace(holder.spec, suspend=True))
+    cluster.view.claims(cluster.irsas["n/holder"], FACTS)
+    cluster.irsa("n/waits", "r2", "app", "a", created="1")
+    assert cluster.holder("n/waits", "a", "app") == "n/holder"
+    assert cluster.view.claims(cluster.irsa("n/half", "", "app", "a", created="0"), FACTS) == set()
+
+
 def test_who_waits_is_woken_when_a_claim_is_given_up():
     cluster = Cluster()
     cluster.namespace("a")
