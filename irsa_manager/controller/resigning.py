@@ -21,7 +21,7 @@ from irsa_manager.kube.resources import IRSAS
 from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.mark import MarkKeys, Whose
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import MADE, foreign_key, perhaps_upstreams, trusted_status, whose
+from irsa_manager.plan.ownership import MADE, foreign_key, perhaps_upstreams, tagged_only, trusted_status, whose
 from irsa_manager.plan.planner import audiences_asked, incomplete
 from irsa_manager.trust import arn
 from irsa_manager.trust.document import subjects
@@ -73,6 +73,8 @@ def _candidate(irsa: IRSA, found: Survey, facts: ClusterFacts) -> Candidate | No
     trusted = trusted_here(role, facts)
     if not trusted:
         return None
+    if tagged_only(role, irsa.key, facts.account, found.keys):
+        return Candidate(irsa, role, trusted, "its tag bears the object's mark; its trust policy has lost it")
     bound = {f"{b.namespace}/{b.name}" for b in status.service_accounts}
     if not status.role.name and not status.record.mac:
         if perhaps_upstreams(irsa) and bound <= set(trusted) and not foreign_key(role):

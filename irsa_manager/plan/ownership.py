@@ -1,11 +1,12 @@
 """Whose a role is: by signed marks on the role, else by a signed record of its unique id. Nothing else is evidence.
 
 Rules, each tested:
-1. A mark in any Sid of the trust policy, or in our tag, that verifies for this object: the role is this object's,
-   made or adopted as the mark says.
-2. A mark that verifies for the cluster only: another object's of this cluster; it is never written.
-3. No mark, but the unique id in the status is the role's and the record's signature verifies: this object's
-   (somebody edited both marks away, or an administrator signed it anew). The same for the old roles of a rename.
+1. A mark in any Sid of the trust policy that verifies for this object: the role is this object's, made or adopted as
+   the mark says. Who may write the trust could let himself in anyway.
+2. A mark, also in our tag, that verifies for the cluster only: another object's of this cluster; it is never written.
+3. No mark in the trust, but the unique id in the status is the role's and the record's signature verifies: this
+   object's (somebody edited the mark away, or an administrator signed it anew). The same for the old roles of a rename.
+   A tag alone isn't enough: whoever may only tag roles could put there what a role of that name once bore.
 4. Where roles can't be read, the record alone: the best evidence there is, and the status says so.
 5. What the Go program before us made bears no mark. In the operator's namespace, where only administrators write, an
    object that it has made ready owns its role, until that is signed; elsewhere an administrator signs first
@@ -34,21 +35,39 @@ MADE = "Created"
 
 def marks(role: ObservedRole) -> list[str]:
     """Everything on a role that may be a mark."""
+    return [*sids(role.trust), *_tagged(role)]
+
+
+def _tagged(role: ObservedRole) -> list[str]:
     tag = (role.tags or {}).get(names.TAG_MARK)
-    return [*sids(role.trust), *([tag] if tag else [])]
+    return [tag] if tag else []
 
 
 def whose(role: ObservedRole, owner: str, account: str, keys: MarkKeys, status: IRSAStatus | None = None) -> Whose:
     """Whose that role is, seen from the object namespace/name `owner` with that status."""
-    verdicts = {judge(keys, account, role.name, owner, text) for text in marks(role)}
+    verdicts = {judge(keys, account, role.name, owner, text) for text in sids(role.trust)}
     for verdict in (Whose.ADOPTED, Whose.MINE, Whose.CLUSTER):
         if verdict in verdicts:
             return verdict
-    if status is None or not status.role.name:
-        return Whose.UNMARKED
+    known = _by_record(role, owner, account, keys, status) if status is not None else Whose.UNMARKED
+    if known is not Whose.UNMARKED:
+        return known
+    by_tag = {judge(keys, account, role.name, owner, text) for text in _tagged(role)}
+    return Whose.CLUSTER if Whose.CLUSTER in by_tag else Whose.UNMARKED
+
+
+def tagged_only(role: ObservedRole, owner: str, account: str, keys: MarkKeys) -> bool:
+    """Whether the role bears the object's mark in the tag and not in the trust: no evidence, but worth a word."""
+    return any(judge(keys, account, role.name, owner, text).mine for text in _tagged(role)) and not any(
+        judge(keys, account, role.name, owner, text).mine for text in sids(role.trust)
+    )
+
+
+def _by_record(role: ObservedRole, owner: str, account: str, keys: MarkKeys, status: IRSAStatus) -> Whose:
+    """Rules 3 and 4."""
     noted = entry(status, role.name)
     # Where roles can't be read their ids can't be compared.
-    if noted is None or role.id not in {"", noted.id}:
+    if not status.role.name or noted is None or role.id not in {"", noted.id}:
         return Whose.UNMARKED
     current = noted is status.role
     if (not role.id and not noted.origin) or (not current and noted.origin != MADE):

@@ -363,7 +363,8 @@ class World:
                     iam.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=arn)
                     # Where the spec is silent about it, it stays.
                     self.bounded.add(role["RoleId"])
-                if kind in {"trust", "unmark"} and (recorded or kind == "trust"):
+                # The mark in the tag alone is no evidence, so that without a record the one in the trust stays.
+                if kind in {"trust", "unmark"} and recorded:
                     iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(EC2))
                 if kind in {"untag", "unmark"} and (recorded or kind == "untag"):
                     iam.untag_role(RoleName=name, TagKeys=[names.TAG_MARK, "team"])

@@ -110,7 +110,9 @@ def test_no_status_and_no_annotation_is_evidence(scene: Scene) -> None:
     evil.wait_reason("RoleExists", "False")
     for forgery in forgeries:
         scene.forge(evil, forgery)
-        assert "It was left untouched" in scene.told(evil, "RoleExists")
+        # Who says that he has adopted it is told why he isn't believed.
+        reason = "OwnershipUnknown" if forgery.get("adoption") else "RoleExists"
+        assert "It was left untouched" in scene.told(evil, reason)
         scene.belongings.untouched()
     # A role of the cluster's own is told of without its owner's name.
     second = mallory.irsa(spec(scene.victim.status["role"]["name"], "web", home), namespace=home)
@@ -163,6 +165,18 @@ def test_adoption_needs_the_roles_own_consent_and_tags_prove_nothing_else(scene:
     role = scene.victim.status["role"]["name"]
     iam.untag_role(RoleName=role, TagKeys=list(genuine))
     lab.eventually(lambda: names.TAG_MARK in lab.aws.tags(role), "the tags are put back")
+    # The mark that a role of his once bore, put on somebody else's role of the same name.
+    once = scene.own.status["role"]["name"]
+    scene.own.delete()
+    scene.own.wait_gone()
+    before = lab.aws.foreign_role(once)["AssumeRolePolicyDocument"]
+    iam.tag_role(RoleName=once, Tags=[{"Key": k, "Value": v} for k, v in genuine.items()])
+    again = mallory.irsa(spec(once, "app", home, iamPolicies=[S3]), namespace=home, name=scene.own.name)
+    again.wait_reason("OwnershipUnknown", "False")
+    assert "who may tag roles could copy that" in again.condition("Ready")["message"]
+    again.delete()
+    again.wait_gone()
+    assert (lab.aws.trust(once), lab.aws.attached(once)) == (before, set())
     lab.wait_sweeps()
     scene.belongings.untouched()
     assert not [line for line in lab.controller.lines() if line.get("code") == "OrphanedRole" and foreign in str(line)]

@@ -64,8 +64,8 @@ class Cluster:
 
     def role(self, name: str, owner: str) -> str:
         arn = f"arn:aws:iam::{ACCOUNT}:role/{name}"
-        tags = {names.TAG_MARK: make(KEYS, ACCOUNT, name, owner)}
-        self.view.roles.wrote(name, ObservedRole(name, arn, f"AROA{name}", tags=tags))
+        trust = {"Statement": [{"Sid": make(KEYS, ACCOUNT, name, owner)}]}
+        self.view.roles.wrote(name, ObservedRole(name, arn, f"AROA{name}", trust=trust, tags={}))
         return arn
 
     def holder(self, key: str, namespace: str, account: str) -> str:

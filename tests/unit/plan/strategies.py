@@ -103,12 +103,20 @@ documents = st.sampled_from([{"Version": "2012-10-17", "Statement": []}, {"State
 
 @st.composite
 def own_roles(draw, name: str, owner: str = OWNER) -> ObservedRole:
-    """A role of ours in whatever state somebody left it, its mark in the tag at least."""
+    """A role of ours in whatever state somebody left it, its mark in the trust at least."""
+    sid = make(KEYS, ACCOUNT, name, owner)
     role = ObservedRole(
         name=name,
         arn=f"arn:aws:iam::{ACCOUNT}:role/{name}",
         id="AROA" + name.upper(),
-        trust=draw(st.sampled_from([{"Version": "2012-10-17", "Statement": []}, {"Statement": {"Effect": "Deny"}}])),
+        trust=draw(
+            st.sampled_from(
+                [
+                    {"Version": "2012-10-17", "Statement": [{"Sid": sid}]},
+                    {"Statement": {"Effect": "Deny", "Sid": sid}},
+                ]
+            )
+        ),
         attached=tuple(
             draw(
                 st.lists(

@@ -51,15 +51,18 @@ def irsa(*, status: IRSAStatus | None = None, **spec: Any) -> IRSA:
 
 
 def own_role(**fields: Any) -> ObservedRole:
+    """A role that bears this object's mark, or the one of the given tags, in tag and trust."""
+    tags = {names.TAG_MARK: make(KEYS, ACCOUNT, "reports", OWNER)} if fields.get("tags") is None else fields["tags"]
+    marked = [{"Sid": tags[names.TAG_MARK]}] if names.TAG_MARK in tags else []
     defaults: dict[str, Any] = {
         "name": "reports",
         "arn": f"arn:aws:iam::{ACCOUNT}:role/reports",
         "id": "AROA1",
-        "trust": {"Version": "2012-10-17", "Statement": []},
+        "trust": {"Version": "2012-10-17", "Statement": marked},
         "attached": (),
         "inline": {},
         "boundary": "",
-        "tags": {names.TAG_MARK: make(KEYS, ACCOUNT, "reports", OWNER)},
+        "tags": tags,
         "description": "",
         "max_session_seconds": 3600,
     }
@@ -228,6 +231,24 @@ anything = st.recursive(
 )
 
 
+def vouching(role: ObservedRole) -> IRSAStatus:
+    """A status that vouches for a role."""
+    status = IRSAStatus(role=RoleStatus(name=role.name, id=role.id, account_id=ACCOUNT, origin="Created"))
+    return replace(status, record=Record(sign_record(KEYS, recorded(status, OWNER, ACCOUNT))))
+
+
+def test_a_mark_in_the_tag_alone_is_no_evidence_since_who_may_only_tag_could_put_an_old_one_back():
+    bare = {"Version": "2012-10-17", "Statement": []}
+    replayed = decide(irsa(), situation(own_role(trust=bare)))
+    assert replayed.plan.empty
+    assert replayed.role_problem is not None
+    assert replayed.role_problem.code == "OwnershipUnknown"
+    for role, status in ((own_role(trust=bare), vouching(own_role())), (own_role(), None)):
+        assert decide(irsa(status=status), situation(role)).role_problem is None
+    deleting = decide_deletion(irsa(), situation(own_role(trust=bare)))
+    assert not [a for a in deleting.plan.actions if isinstance(a, do.AwsAction)]
+
+
 @given(anything, anything)
 def test_whatever_somebody_writes_into_a_trust_is_compared_and_repaired(value, key):
     statement = {
@@ -237,7 +258,7 @@ def test_whatever_somebody_writes_into_a_trust_is_compared_and_repaired(value, k
     }
     for trust in ({"Statement": [statement]}, {"Statement": value}, {"Statement": [value, statement]}, {"x": key}):
         role = own_role(trust=trust)
-        decision = decide(irsa(), situation(role))
+        decision = decide(irsa(status=vouching(role)), situation(role))
         assert do.UpdateTrust in [type(a) for a in decision.plan.actions]
         canonical(trust)
         assert trust_difference({"Statement": []}, trust)

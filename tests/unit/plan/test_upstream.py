@@ -122,6 +122,6 @@ def test_audiences_that_were_in_use_stay_as_long_as_they_are_and_nobody_adds_any
     said = irsa(signed)
     said.spec = replace(said.spec, trust=TrustSpec(audiences=("mine",)))  # type: ignore[type-var]
     assert accepted(said, seen) == ("mine",)
-    marked = role(tags={names.TAG_MARK: make(KEYS, ACCOUNT, "reports", asking.key)})
+    marked = role(trust={"Statement": [{"Sid": make(KEYS, ACCOUNT, "reports", asking.key)}]})
     forged = irsa(replace(signed, kept_audiences=("vault", "mine")))
     assert accepted(forged, replace(situation(marked, "mine"), facts=facts)) == (names.DEFAULT_AUDIENCE,)
