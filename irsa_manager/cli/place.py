@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -132,12 +132,6 @@ def one_key(target: str, namespace: str) -> tuple[str, str]:
             "Usage", f"{target} {why}.", left="Nothing was tried.", hint="Write NAMESPACE/NAME, or NAME with -n."
         )
     return before, name
-
-
-def in_columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as lines, each column as wide as its widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def print_data(kind: str, content: dict[str, Any], output: str) -> None:

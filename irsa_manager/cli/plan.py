@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -67,8 +68,6 @@ def plan(
 
 
 async def _plan(read: Read, operator: str, setup: str, key: MarkKeys | None, output: str, where: Where) -> int:
-    import sys
-
     from irsa_manager.api import names
     from irsa_manager.api.errors import UsageError
     from irsa_manager.cli.manifests import as_stored
@@ -95,7 +94,7 @@ async def _plan(read: Read, operator: str, setup: str, key: MarkKeys | None, out
         if output in {"json", "yaml"}:
             print_data("Plan", {**await place.told(found.resolved), **as_data(verdicts)}, output)
         else:
-            print("\n".join([await place.head(found.resolved), *lines(verdicts, wide=output == "wide")]))
+            _print([await place.head(found.resolved), *lines(verdicts, wide=output == "wide")], output)
     return 2 if any(verdict.pending for verdict in verdicts) else 0
 
 
@@ -110,10 +109,16 @@ def _as_judged(server: str, operator: str, drafts: list[IRSA], output: str) -> i
     else:
         secret = f"Secret {operator}/irsa-manager-mark may not be read, so this is no plan"
         head = [f"On cluster {server}", f"{secret} but what the controller said last (--mark-key FILE makes one)."]
-        print("\n".join([*head, *(line for verdict in verdicts for line in _of_one(verdict))]))
+        _print([*head, *(line for verdict in verdicts for line in _of_one(verdict))], output)
     if any(verdict.told for verdict in verdicts):
         return 2
     return 0 if all(judged for _, judged in found) else 1
+
+
+def _print(told: list[str], output: str) -> None:
+    from irsa_manager.cli.tables import fitted, width_of
+
+    print("\n".join(fitted(told, 0 if output == "wide" else width_of(sys.stdout))))
 
 
 def lines(verdicts: list[Verdict], *, wide: bool = False) -> list[str]:

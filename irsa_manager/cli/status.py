@@ -1,18 +1,39 @@
-"""`irsa-manager status`: which IRSAs are ready, and why the others aren't; from the API server alone."""
+"""`irsa-manager status`: who may act as which role, which IRSAs are ready, and why the others aren't."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from irsa_manager.cli.place import Context, Kubeconfig, Output, in_columns, one_key, print_data
+from irsa_manager.cli.place import (
+    Context,
+    Endpoint,
+    Kubeconfig,
+    Output,
+    Profile,
+    Region,
+    Where,
+    aws_settings,
+    one_key,
+    print_data,
+)
 
 if TYPE_CHECKING:
     from irsa_manager.api.irsa import IRSA
     from irsa_manager.api.irsasetup import IRSASetup
+    from irsa_manager.cli.status_lines import Seen
+    from irsa_manager.kube.client import Kube
+
+ROLES = 100
+"""Roles that are read for LAST USED, one call each; more aren't, so that a large cluster's status costs AWS nothing."""
+
+AWS_SECONDS = 5.0
+"""How long AWS is waited for: what it knows is an extra, and the rest is at hand."""
 
 
 def status(
@@ -22,15 +43,21 @@ def status(
     output: Output = "table",
     kubeconfig: Kubeconfig = "",
     context: Context = "",
+    profile: Profile = "",
+    region: Region = "",
+    endpoint_url: Endpoint = "",
 ) -> int:
-    """Show which IRSAs are ready, and what the controller says of the others.
+    """Show which ServiceAccounts have which role, and what the controller says of what isn't ready.
 
-    Exit status 0 if all are ready, 2 if something isn't.
+    PODS (may you list pods?) and LAST USED (iam:GetRole, up to 100 roles) are - where they can't be seen; a role that
+    was never used has - too. Exit status 0 if all is ready, 2 if something isn't.
     """
     import asyncio
 
     from irsa_manager.api.errors import UsageError
     from irsa_manager.cli.logs import configure_logs
+    from irsa_manager.cli.status_lines import as_data, judged, lines
+    from irsa_manager.cli.tables import width_of
 
     configure_logs("error")
     if all_namespaces and (namespace or target):
@@ -38,107 +65,77 @@ def status(
             "Usage", "-A and a namespace exclude each other.", left="Nothing was tried.", hint="Leave -A out."
         )
     place, name = one_key(target, namespace) if target else (namespace, "")
-    setups, irsas = asyncio.run(_read(place, name, kubeconfig, context))
+    where = Where(kubeconfig, context, profile, region, endpoint_url)
+    setups, irsas, seen = asyncio.run(_read(place, name, where))
     if output in {"json", "yaml"}:
-        print_data("Status", as_data(setups, irsas), output)
+        print_data("Status", as_data(setups, irsas, seen), output)
     else:
-        print("\n".join(lines(setups, irsas, datetime.now(UTC), wide=output == "wide")))
-    ready = [_ready(setup)[0] for setup in setups] + [_ready(irsa)[0] for irsa in irsas]
-    return 0 if set(ready) <= {"True"} else 2
+        width = 0 if output == "wide" else width_of(sys.stdout)
+        print("\n".join(lines(setups, irsas, seen, datetime.now(UTC), wide=output == "wide", width=width)))
+    verdicts = {judged(setup)[0] for setup in setups} | {judged(irsa)[0] for irsa in irsas}
+    return 0 if verdicts <= {"True"} else 2
 
 
-async def _read(namespace: str, name: str, kubeconfig: str, context: str) -> tuple[list[IRSASetup], list[IRSA]]:
+async def _read(namespace: str, name: str, where: Where) -> tuple[list[IRSASetup], list[IRSA], Seen]:
     from irsa_manager.api.errors import KubernetesError
+    from irsa_manager.cli.status_lines import Seen
     from irsa_manager.kube.client import Kube
     from irsa_manager.kube.errors import CODE_REFUSED
     from irsa_manager.kube.resources import IRSAS, IRSASETUPS
 
-    async with Kube.connect(kubeconfig or None, context or None) as kube:
+    async with Kube.connect(where.kubeconfig or None, where.context or None) as kube:
+        setups: list[IRSASetup] = []
         if name:
             one = await kube.get(IRSAS, namespace, name)
             if one is None:
                 raise KubernetesError(
                     CODE_REFUSED, f"There is no IRSA {namespace}/{name}.", hint="irsa-manager status lists all."
                 )
-            return [], [one]
-        setups = await kube.list(IRSASETUPS, namespace or None)
-        found = await kube.list(IRSAS, namespace or None)
-        return sorted(setups, key=lambda s: s.key), sorted(found, key=lambda i: i.key)
+            irsas = [one]
+        else:
+            setups = sorted(await kube.list(IRSASETUPS, namespace or None), key=lambda s: s.key)
+            irsas = sorted(await kube.list(IRSAS, namespace or None), key=lambda i: i.key)
+        return setups, irsas, Seen(await _pods(kube, irsas), await _last_used(irsas, where))
 
 
-def lines(setups: Sequence[IRSASetup], irsas: Sequence[IRSA], now: datetime, *, wide: bool = False) -> list[str]:
-    """The tables, setups first; below each the messages of what isn't ready."""
-    told: list[str] = []
-    if setups:
-        rows = [["IRSASETUP", "READY", "MODE", "ACCOUNT", "REASON", "AGE"]]
-        for setup in setups:
-            ready, reason, _ = _ready(setup)
-            mode = setup.spec.mode if setup.spec else "-"
-            rows.append([setup.key, ready, mode, setup.status.account_id or "-", reason, _age(setup, now)])
-        told += [*in_columns(rows), *_messages(setups), ""]
-    if not irsas:
-        return [*told, "There are no IRSAs."]
-    rows = [
-        ["IRSA", "READY", "ROLE", "BOUND", "REASON", "AGE", *(["ACCOUNT", "ORIGIN", "LAST WRITTEN"] if wide else [])]
-    ]
-    for irsa in irsas:
-        ready, reason, _ = _ready(irsa)
-        bound = str(len(irsa.status.service_accounts))
-        row = [irsa.key, ready, _role(irsa) or "-", bound, reason, _age(irsa, now)]
-        role = irsa.status.role
-        further = [role.account_id or "-", role.origin or "-", irsa.status.last_sync_time or "-"]
-        rows.append([*row, *(further if wide else [])])
-    return [*told, *in_columns(rows), *_messages(irsas)]
+async def _pods(kube: Kube, irsas: Iterable[IRSA]) -> dict[tuple[str, str], int] | None:
+    """The pods that aren't over, by namespace and ServiceAccount; None where they may not be listed."""
+    from irsa_manager.cli.status_lines import accounts_of
+    from irsa_manager.kube.errors import KubeForbidden
+    from irsa_manager.kube.resources import PODS
+
+    found: dict[tuple[str, str], int] = {}
+    for namespace in sorted({ns for irsa in irsas for ns, _ in accounts_of(irsa) if ns != "-"}):
+        try:
+            async for page in kube.pages(PODS, namespace):
+                for pod in page.items:
+                    if pod.status.phase not in {"Succeeded", "Failed"}:
+                        key = (namespace, pod.spec.service_account_name)
+                        found[key] = found.get(key, 0) + 1
+        except KubeForbidden:
+            return None
+    return found
 
 
-def as_data(setups: Sequence[IRSASetup], irsas: Sequence[IRSA]) -> dict[str, Any]:
-    """The same for programs."""
-    return {
-        "setups": [{"object": setup.key, **_data(setup)} for setup in setups],
-        "irsas": [
-            {
-                "object": irsa.key,
-                **_data(irsa),
-                "role": _role(irsa),
-                "roleARN": irsa.status.role.arn,
-                "serviceAccounts": [f"{b.namespace}/{b.name}" for b in irsa.status.service_accounts],
-            }
-            for irsa in irsas
-        ],
-    }
+async def _last_used(irsas: Iterable[IRSA], where: Where) -> dict[str, datetime]:
+    """When AWS saw each role at work last, by ARN; nothing where AWS can't be asked."""
+    import asyncio
 
+    from irsa_manager.api.errors import AwsError
+    from irsa_manager.aws.credentials import AwsSettings
+    from irsa_manager.aws.session import open_aws
+    from irsa_manager.aws.snapshot import read_last_used
 
-def _data(thing: IRSA | IRSASetup) -> dict[str, str]:
-    ready, reason, message = _ready(thing)
-    return {"ready": ready, "reason": reason, "message": message}
-
-
-def _messages(things: Sequence[IRSA] | Sequence[IRSASetup]) -> list[str]:
-    found = [(thing.key, _ready(thing)) for thing in things]
-    return [f"  {key}: {message}" for key, (ready, _, message) in found if ready != "True" and message]
-
-
-def _ready(thing: IRSA | IRSASetup) -> tuple[str, str, str]:
-    """Status, reason and message of Ready, of this generation of the object."""
-    condition = next((c for c in thing.status.conditions if c.type == "Ready"), None)
-    if condition is None:
-        return "Unknown", "-", "No controller has judged it yet."
-    seen = condition.observed_generation
-    if seen and seen != thing.metadata.generation:
-        return "Unknown", condition.reason, "It was changed since; the controller hasn't judged that yet."
-    return condition.status, condition.reason, condition.message
-
-
-def _role(irsa: IRSA) -> str:
-    return irsa.status.role.name or (irsa.spec.iam_role.name if irsa.spec else "")
-
-
-def _age(thing: IRSA | IRSASetup, now: datetime) -> str:
-    """How old it is, as kubectl prints it: the largest unit that fits."""
-    if not thing.metadata.creation_timestamp:
-        return "-"
-    seconds = max(0, int((now - datetime.fromisoformat(thing.metadata.creation_timestamp)).total_seconds()))
-    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds // length}{unit}"
-    return f"{seconds}s"
+    arns = sorted({irsa.status.role.arn for irsa in irsas if irsa.status.role.arn})
+    if not arns or len(arns) > ROLES:
+        return {}
+    try:
+        async with (
+            asyncio.timeout(AWS_SECONDS),
+            open_aws(aws_settings(where, AwsSettings.from_environment(os.environ))) as aws,
+        ):
+            times = await asyncio.gather(*(read_last_used(aws, arn) for arn in arns))
+    except (AwsError, TimeoutError):
+        # The status is the API server's; what AWS could add is shown as not seen.
+        return {}
+    return {arn: time for arn, time in zip(arns, times, strict=True) if time is not None}

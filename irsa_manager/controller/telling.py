@@ -77,11 +77,15 @@ def failure_told(
         case "CredentialsInvalid":
             return Told(error.code, reasons.message(error.code, cause=_cause(error)))
         case "PolicyNotFound":
-            made = not isinstance(action, do.CreateRole)
-            left = "The other policies are in place." if made else "Nothing was made."
             absent = [_policy_of(f.action) for f in (others or (failure,)) if f.error.code == error.code]
             missing = f"Policy {absent[0]} doesn't" if len(absent) == 1 else f"Policies {reasons.listed(absent)} don't"
             hint = _did_you_mean(absent)
+            made, only = (
+                not isinstance(action, do.CreateRole),
+                desired is not None and len(desired.policies) == len(absent),
+            )
+            left = "The role is in place, without it." if only else "The other policies are in place."
+            left = left if made else "Nothing was made."
             return Told(error.code, reasons.message(error.code, note=hint, missing=f"{missing} exist", left=left))
         case "MalformedDocument":
             document = f"inline policy {action.name}" if isinstance(action, do.PutInlinePolicy) else "the trust policy"

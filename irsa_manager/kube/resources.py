@@ -60,6 +60,26 @@ class Namespace(Struct, omit_defaults=True, gc=False):
         return self.status.phase == "Terminating" or self.metadata.deleting
 
 
+class PodSpec(Struct, rename="camel", omit_defaults=True, gc=False):
+    """service_account_name: never empty, admission fills it in."""
+
+    service_account_name: str = "default"
+
+
+class PodStatus(Struct, omit_defaults=True, gc=False):
+    """phase: Pending, Running, Succeeded, Failed or Unknown."""
+
+    phase: str = "Pending"
+
+
+class Pod(Struct, omit_defaults=True, gc=False):
+    """v1 Pod: who it is, and whether it is over."""
+
+    metadata: Metadata
+    spec: PodSpec = field(default_factory=PodSpec)
+    status: PodStatus = field(default_factory=PodStatus)
+
+
 class Secret(Struct, omit_defaults=True):
     """v1 Secret. data: base64 text, as the API gives it."""
 
@@ -160,6 +180,7 @@ IRSAS: Final = Resource(names.GROUP, names.VERSION, "irsas", "IRSA", True, IRSA)
 IRSASETUPS: Final = Resource(names.GROUP, names.VERSION, "irsasetups", "IRSASetup", True, IRSASetup)
 SERVICE_ACCOUNTS: Final = Resource("", "v1", "serviceaccounts", "ServiceAccount", True, ServiceAccount)
 NAMESPACES: Final = Resource("", "v1", "namespaces", "Namespace", False, Namespace)
+PODS: Final = Resource("", "v1", "pods", "Pod", True, Pod)
 SECRETS: Final = Resource("", "v1", "secrets", "Secret", True, Secret)
 EVENTS: Final = Resource("", "v1", "events", "Event", True, Event)
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease", True, Lease)

@@ -118,10 +118,18 @@ def test_the_status_says_what_is_not_ready(lab: Lab) -> None:
     fine.wait_ready()
     one = run(lab, "status", fine.key)
     assert one.returncode == 0, one.stdout
-    assert [line.split()[:5] for line in one.stdout.splitlines()] == [
-        ["IRSA", "READY", "ROLE", "BOUND", "REASON"],
-        [fine.key, "True", good, "1", "IRSAReady"],
-    ]
+    head, row = one.stdout.splitlines()
+    assert head.split() == ["NAMESPACE", "SERVICEACCOUNT", "ROLE", "READY", "PODS", "LAST", "USED", "REASON"]
+    assert row.split() == [namespace, "web", good, "yes", "0", "-", "IRSAReady"]
+    pod = {"containers": [{"name": "c", "image": "none"}], "serviceAccountName": "web"}
+    lab.create(f"/api/v1/namespaces/{namespace}/pods", {"metadata": {"name": "p"}, "spec": pod})
+    keys = lab.aws.client("sts").assume_role_with_web_identity(
+        RoleArn=fine.status["role"]["arn"], RoleSessionName="test", WebIdentityToken=lab.token(namespace, "web")
+    )["Credentials"]
+    lab.aws.client("sts", keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]).get_caller_identity()
+    used = run(lab, "status", fine.key).stdout.splitlines()[1].split()
+    assert used[:5] == [namespace, "web", good, "yes", "1"]
+    assert used[5].endswith("s")
     refused = lab.irsa(spec(bad, "other", namespace))
     refused.wait_reason("RoleExists")
     everything = run(lab, "status", "-A")

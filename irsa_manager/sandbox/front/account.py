@@ -145,7 +145,7 @@ class Account:
             "AttachedManagedPolicies": attached(self._store, role["AttachedPolicies"]),
             **bound(role),
             "Tags": role["Tags"],
-            "RoleLastUsed": {},
+            "RoleLastUsed": role.get("RoleLastUsed", {}),
         }
 
 

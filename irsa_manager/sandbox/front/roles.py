@@ -86,7 +86,12 @@ class Roles:
     def get(self, parameters: Parameters) -> Answer:
         """GetRole: the only read that has everything."""
         role = self._store.role(parameters)
-        whole = {**listed(role), **bound(role), "Tags": role["Tags"] or None, "RoleLastUsed": {}}
+        whole = {
+            **listed(role),
+            **bound(role),
+            "Tags": role["Tags"] or None,
+            "RoleLastUsed": role.get("RoleLastUsed", {}),
+        }
         return success("GetRole", {"Role": whole})
 
     def list(self, parameters: Parameters) -> Answer:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from irsa_manager.sandbox.front import assume, gate
+from irsa_manager.sandbox.front import assume, gate, last_used
 from irsa_manager.sandbox.front import request as requests
 from irsa_manager.sandbox.front.admin import PREFIX, Admin
 from irsa_manager.sandbox.front.answers import IAM, STS, Answer, Refused, failure
@@ -144,6 +144,8 @@ class Server:
         answer = await app._dispatch_service_request(
             request.method, request.path, headers, body, request.query, _request_id()
         )
+        if answer[0] < 400:
+            last_used.note(self._emulator, key, region)
         s3 = self._emulator.s3
         head = request.method == "HEAD" and service == "s3"
         if head and s3.is_standard_object_request("HEAD", request.path, headers, request.query):

@@ -6,7 +6,7 @@ import pytest
 
 from irsa_manager.api.errors import UsageError
 from irsa_manager.aws.credentials import AwsKeys, AwsSettings
-from irsa_manager.cli.place import Where, aws_settings, confirm, in_columns, one_key
+from irsa_manager.cli.place import Where, aws_settings, confirm, one_key
 
 
 @pytest.mark.parametrize(
@@ -30,10 +30,6 @@ def test_an_object_is_named_in_two_ways(target: str, namespace: str, found: tupl
 def test_what_names_no_object_is_refused(target: str, namespace: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):
         one_key(target, namespace)
-
-
-def test_columns_are_as_wide_as_their_widest_cell() -> None:
-    assert in_columns([["A", "BB", "C"], ["aaa", "b", ""]]) == ["A    BB  C", "aaa  b"]
 
 
 def test_without_a_terminal_nothing_is_asked_and_nothing_done() -> None:

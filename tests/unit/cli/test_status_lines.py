@@ -5,11 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
-from irsa_manager.api.irsa import IRSA, BoundServiceAccount, IRSASpec, IRSAStatus, RoleSpec
+from irsa_manager.api.irsa import (
+    IRSA,
+    BoundServiceAccount,
+    IRSASpec,
+    IRSAStatus,
+    RoleSpec,
+    RoleStatus,
+    ServiceAccountSpec,
+)
 from irsa_manager.api.irsasetup import IRSASetup, IRSASetupSpec, IRSASetupStatus
 from irsa_manager.api.kube import Condition, Metadata
-from irsa_manager.cli.status import as_data, lines
+from irsa_manager.cli.status_lines import Seen, as_data, lines
 from irsa_manager.controller.releasing import live
 from irsa_manager.kube.resources import Lease, LeaseSpec
 
@@ -25,15 +34,33 @@ def irsa(name: str, *conditions: Condition, generation: int = 1) -> IRSA:
     )
 
 
-def test_what_is_not_ready_says_why_below_the_table() -> None:
+def test_a_row_tells_who_is_which_role_and_below_the_table_why_it_is_not_ready() -> None:
     good = irsa("good", Condition("Ready", "True", "IRSAReady", "All is well.", 1))
     bad = irsa("bad", Condition("Ready", "False", "RoleExists", "Role r exists.", 1))
-    assert lines([], [good, bad], NOW) == [
-        "IRSA    READY  ROLE  BOUND  REASON      AGE",
-        "a/good  True   r     1      IRSAReady   3m",
-        "a/bad   False  r     1      RoleExists  3m",
+    used = Seen({("a", "web"): 3}, {"arn:r": NOW - timedelta(minutes=4)})
+    good = replace(good, status=replace(good.status, role=RoleStatus(name="r", arn="arn:r")))
+    assert lines([], [good, bad], used, NOW) == [
+        "NAMESPACE  SERVICEACCOUNT  ROLE  READY  PODS  LAST USED  REASON",
+        "a          web             r     yes    3     4m         IRSAReady",
+        "a          web             r     NO     3     -          RoleExists",
         "  a/bad: Role r exists.",
     ]
+    assert lines([], [bad], Seen(), NOW, wide=True)[1].split() == [
+        *("a", "web", "r", "NO", "-", "-", "RoleExists"),
+        *("a/bad", "-", "-", "-", "3m"),
+    ]
+
+
+def test_what_is_not_bound_yet_is_shown_as_the_spec_asks_for_it() -> None:
+    spec = ServiceAccountSpec(name="web", additional_names=("job",), namespaces=("b", "team-*"))
+    new = irsa("new")
+    new = replace(new, status=IRSAStatus(), spec=IRSASpec(cleanup=True, service_account=spec))
+    assert [row.split()[:4] for row in lines([], [new], Seen(), NOW)[1:3]] == [
+        ["b", "job", "-", "?"],
+        ["b", "web", "-", "?"],
+    ]
+    everywhere = replace(new, spec=IRSASpec(cleanup=True, service_account=replace(spec, namespaces=("*",))))
+    assert lines([], [everywhere], Seen(), NOW)[1].split()[:2] == ["-", "web"]
 
 
 def test_setups_come_first() -> None:
@@ -44,14 +71,14 @@ def test_setups_come_first() -> None:
             account_id="111122223333", conditions=(Condition("Ready", "True", "EksOIDCSetupReady"),)
         ),
     )
-    told = lines([setup], [], NOW)
-    assert told[1].split() == ["op/s", "True", "eks", "111122223333", "EksOIDCSetupReady", "9d"]
+    told = lines([setup], [], Seen(), NOW)
+    assert told[1].split() == ["op/s", "yes", "eks", "111122223333", "EksOIDCSetupReady", "9d"]
     assert told[-1] == "There are no IRSAs."
 
 
 @pytest.mark.parametrize("conditions", [(), (Condition("Ready", "True", "IRSAReady", "", 1),)])
 def test_what_was_not_judged_is_unknown(conditions: tuple[Condition, ...]) -> None:
-    data = as_data([], [irsa("new", *conditions, generation=2)])["irsas"][0]
+    data = as_data([], [irsa("new", *conditions, generation=2)], Seen())["irsas"][0]
     assert data["ready"] == "Unknown"
     assert "judged" in data["message"]
     assert data["serviceAccounts"] == ["a/web"]
