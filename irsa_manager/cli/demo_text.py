@@ -16,7 +16,7 @@ INDENT: Final = 11
 
 NEXT: Final = (
     'Next  irsa-manager sandbox up --detach; eval "$(irsa-manager sandbox env)"',
-    "      irsa-manager crds apply; kubectl get irsa -A; irsa-manager help IRSAReady",
+    "      irsa-manager plan -f examples/irsa.yaml; irsa-manager status",
 )
 
 
