@@ -45,7 +45,8 @@ from irsa_manager.plan.desired import DesiredRole
 from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.ownership import noted, upstreams
-from irsa_manager.plan.planner import audiences_asked, decide, incomplete, left_by_upstream
+from irsa_manager.plan.planner import decide, incomplete
+from irsa_manager.plan.takeover import audiences_asked, left_by_upstream
 
 REWRITE_SECONDS = 600.0
 """How often what can't be read is written again."""

@@ -22,7 +22,8 @@ from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.mark import MarkKeys, Whose
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.ownership import MADE, foreign_key, perhaps_upstreams, tagged_only, trusted_status, whose
-from irsa_manager.plan.planner import audiences_asked, incomplete
+from irsa_manager.plan.planner import incomplete
+from irsa_manager.plan.takeover import audiences_asked
 from irsa_manager.trust import arn
 from irsa_manager.trust.document import subjects
 

@@ -11,7 +11,6 @@ from typing import Any
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from irsa_manager.api import names
 from irsa_manager.api.irsa import IRSA, Adoption, BoundServiceAccount, IRSASpec, IRSAStatus
 from irsa_manager.api.reasons import listed
 from irsa_manager.plan import diff_accounts, diff_role, problems
@@ -23,7 +22,8 @@ from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.namespaces import is_glob, resolve
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.own_roles import given_back, in_reach, marked_roles, released
-from irsa_manager.plan.ownership import adoptable, entry, trusted_status, upstreams, verdict, whose
+from irsa_manager.plan.ownership import adoptable, entry, trusted_status, verdict
+from irsa_manager.plan.takeover import kept_audiences
 from irsa_manager.plan.tenancy import Denied, Permit, judge
 from irsa_manager.trust import arn
 from irsa_manager.trust.document import deny_all, sids, subjects, too_deep, without
@@ -64,7 +64,7 @@ def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True, rewrite: b
         situation,
         current=observed if owner.mine or adopting else None,
         kind=kind,
-        audiences=_kept_audiences(irsa, status, situation),
+        audiences=kept_audiences(irsa, status, situation),
         boundary=permit.boundary or "",
     )
     deep = next((name for name, document in spec.inline_policies.items() if too_deep(document)), "")
@@ -120,37 +120,6 @@ def _whose(irsa: IRSA, observed: ObservedRole | None, situation: Situation) -> W
         return Whose.MINE
     facts = situation.facts
     return verdict(irsa, observed, facts.account, situation.keys, facts.operator_namespace)
-
-
-def left_by_upstream(irsa: IRSA, situation: Situation) -> ObservedRole | None:
-    """The object's role, if the Go program made it and nobody has signed that yet."""
-    spec, facts = irsa.spec, situation.facts
-    if spec is UNSET or spec.iam_role.management_policy == "Reference" or not upstreams(irsa, facts.operator_namespace):
-        return None
-    observed = situation.roles.get(spec.iam_role.name.lower())
-    if observed is None or whose(observed, irsa.key, facts.account, situation.keys, irsa.status) is not Whose.UNMARKED:
-        return None
-    return observed if _whose(irsa, observed, situation) is Whose.MINE else None
-
-
-def audiences_asked(spec: IRSASpec, situation: Situation) -> tuple[str, ...]:
-    """What the object's ServiceAccounts ask for: the Go program's trust let in tokens of every audience."""
-    found = {
-        account.annotations[names.ANNOTATION_AUDIENCE]
-        for account in situation.service_accounts.values()
-        if account.name in spec.service_account.names and names.ANNOTATION_AUDIENCE in account.annotations
-    }
-    return tuple(sorted(found))
-
-
-def _kept_audiences(irsa: IRSA, status: IRSAStatus, situation: Situation) -> tuple[str, ...]:
-    """Audiences of pods that would be cut off, since the trust had asked for none before the takeover."""
-    spec = irsa.spec
-    assert spec is not UNSET  # noqa: S101  (incomplete() was asked)
-    asked = audiences_asked(spec, situation)
-    if upstreams(irsa, situation.facts.operator_namespace):
-        return asked
-    return tuple(audience for audience in asked if audience in status.kept_audiences)
 
 
 def _permit(
@@ -326,7 +295,7 @@ def _refusing(desired: Desired, observed: ObservedRole, situation: Situation) ->
     if observed.trust is None:
         return None
     facts = situation.facts
-    provider = f"arn:{facts.partition}:iam::{facts.account}:oidc-provider/{facts.host}"
+    provider = arn.provider_arn(facts.partition, facts.account, facts.host)
     for subject in desired.role.subjects:
         verdicts = [
             (token, evaluate(observed.trust, token))

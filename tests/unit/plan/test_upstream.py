@@ -25,7 +25,8 @@ from irsa_manager.plan.facts import NamespaceFact, Situation
 from irsa_manager.plan.mark import MarkKeys, make, sign_record
 from irsa_manager.plan.observed import ObservedRole, ObservedServiceAccount
 from irsa_manager.plan.ownership import recorded, upstreams
-from irsa_manager.plan.planner import audiences_asked, decide, left_by_upstream
+from irsa_manager.plan.planner import decide
+from irsa_manager.plan.takeover import audiences_asked, left_by_upstream
 
 OPERATOR = FACTS.operator_namespace
 READY = Condition("Ready", "True", "IRSAReady", "successfully setup resources", 0)
