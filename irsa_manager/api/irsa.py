@@ -151,9 +151,13 @@ class Intent(Struct, rename="camel", omit_defaults=True, frozen=True):
 
 
 class Record(Struct, omit_defaults=True, frozen=True):
-    """The manager's own signature over the status' role: what makes its id evidence."""
+    """The manager's own signature over the status' role: what makes its id evidence.
+
+    uid: of the object that it was made for.
+    """
 
     mac: str = ""
+    uid: str = ""
 
 
 class BoundServiceAccount(Struct, omit_defaults=True, frozen=True, order=True):

@@ -10,6 +10,9 @@ _TIME: Final[dict[str, Any]] = {"format": "date-time"}
 _INT32: Final[dict[str, Any]] = {"format": "int32"}
 _ANYTHING: Final[dict[str, Any]] = {"x-kubernetes-preserve-unknown-fields": True}
 _INT64: Final[dict[str, Any]] = {"format": "int64"}
+MAX_RETIRED: Final = 16
+"""Each is looked at, so that a forged list must not be long."""
+
 _WHOLE: Final[dict[str, Any]] = {"x-kubernetes-map-type": "atomic"}
 """For what comes and goes as a whole: an apply that takes the last key out of another map leaves null, which the schema
 refuses."""
@@ -78,6 +81,9 @@ IRSA: Final[dict[str, Field]] = {
             "retiredRoles, with the manager's key."
         )
     ),
+    "status.record.uid": Field(
+        description="Uid of the object that it was signed for; for another one it is no evidence whose the role is."
+    ),
     "status.intent": Field(
         description=(
             "That the role is about to be made; only where no role can be read. A crash in between is known by it."
@@ -116,7 +122,9 @@ IRSA: Final[dict[str, Field]] = {
             "accepts them as long as one asks, unless trust.audiences is set, if record.mac vouches for them."
         )
     ),
-    "status.retiredRoles": Field(description="Roles of former names, until they are gone."),
+    "status.retiredRoles": Field(
+        description="Roles of former names, until they are gone.", schema={"maxItems": MAX_RETIRED}
+    ),
     **_role("status.retiredRoles[]"),
     "status.issuer": Field(description="Issuer whose tokens the role trusts."),
     "status.serviceAccounts": Field(description="The ServiceAccounts that are bound to the role."),

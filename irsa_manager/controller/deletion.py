@@ -68,7 +68,7 @@ class Deletion:
             except AwsError:
                 await self._c.reporter.write_status(irsa, statuses.deleting(irsa, [unresolved(resolved)], at))
                 return UNREADY_SECONDS
-        elsewhere = other_account(irsa, facts)
+        elsewhere = other_account(irsa, facts, self._c.keys)
         if elsewhere is not None:
             await self._c.reporter.write_status(irsa, statuses.deleting(irsa, [elsewhere], at))
             self._c.reporter.warn(irsa, elsewhere)

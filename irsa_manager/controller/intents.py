@@ -27,8 +27,10 @@ def intended(irsa: IRSA, facts: ClusterFacts, keys: MarkKeys, now: str) -> bool:
     intent, name = irsa.status.intent, spec_role(irsa)
     if intent.role_name != name or not intent.time:
         return False
+    if not intent_valid(keys, intent.mac, facts.account, name, irsa.key, intent.time):
+        return False
     age = (datetime.fromisoformat(now) - datetime.fromisoformat(intent.time)).total_seconds()
-    return age < INTENT_SECONDS and intent_valid(keys, intent.mac, facts.account, name, irsa.key, intent.time)
+    return age < INTENT_SECONDS
 
 
 async def claim(context: Context, irsa: IRSA, facts: ClusterFacts, now: str) -> IRSA:

@@ -44,7 +44,7 @@ from irsa_manager.plan.decision import Decision
 from irsa_manager.plan.desired import DesiredRole
 from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import noted, upstreams
+from irsa_manager.plan.ownership import noted, upstreams, vouched
 from irsa_manager.plan.planner import decide, incomplete
 from irsa_manager.plan.takeover import audiences_asked, left_by_upstream
 
@@ -110,7 +110,7 @@ class Reconciler:
         if resolved.facts is None:
             await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, unresolved(resolved), now))
             return UNREADY_SECONDS
-        elsewhere = other_account(irsa, resolved.facts)
+        elsewhere = other_account(irsa, resolved.facts, self._c.keys)
         if elsewhere is not None:
             await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, elsewhere, now))
             self._c.reporter.warn(irsa, elsewhere)
@@ -144,6 +144,8 @@ class Reconciler:
             return None
         if decision.giving_back:
             return await self._give_back(irsa, decision, facts, now)
+        if decision.adopting and await self._otherwise(irsa, facts):
+            return 0.0
         irsa = await self._prepare(irsa, decision, facts, now)
         if (
             decision.plan.actions
@@ -165,6 +167,18 @@ class Reconciler:
             self._c.reporter.event(irsa, "RoleAdopted", role=decision.role.name, account=facts.account)
         self._c.reporter.tell(irsa, outcome, facts.account, decision.desired.role.trust if decision.desired else None)
         return await self._conclude(irsa, decision, outcome, facts, now)
+
+    async def _otherwise(self, irsa: IRSA, facts: ClusterFacts) -> bool:
+        """Whether the role that is about to be adopted isn't as it was seen last.
+
+        What it has goes into the status to be given back, and its tags are its owner's consent: a sweep that was a
+        minute ago isn't good enough for that.
+        """
+        name = spec_role(irsa)
+        before = self._roles.get(name)
+        found = await look(self._c.aws, self._roles, name, role_arn(irsa, facts))
+        self._roles.believe(name, found)
+        return found != before
 
     async def _give_back(self, irsa: IRSA, decision: Decision, facts: ClusterFacts, now: str) -> float | None:
         """Give an adopted role back that the spec no longer adopts; what it had is forgotten only when that is done."""
@@ -310,16 +324,21 @@ class Reconciler:
         ready = irsa.status.condition("Ready")
         if ready is None or statuses.SETTLING not in ready.message or not irsa.status.last_sync_time:
             return False
-        age = datetime.fromisoformat(now) - datetime.fromisoformat(irsa.status.last_sync_time)
+        try:
+            age = datetime.fromisoformat(now) - datetime.fromisoformat(irsa.status.last_sync_time)
+        except ValueError:
+            # The schema takes more forms of time than Python, and who may write a status may choose one.
+            return False
         return age.total_seconds() < statuses.SETTLE_SECONDS
 
     async def _look_at_roles(self, irsa: IRSA, facts: ClusterFacts, *, deeply: bool) -> None:
         """See that the object's roles are known: by a sweep, else by looking. deeply: all that a sweep omits."""
+        perhaps_made = _perhaps_made(irsa) if vouched(irsa.status, irsa.key, facts.account, self._c.keys) else set()
         refers = irsa.spec is not UNSET and irsa.spec.iam_role.management_policy == "Reference"
         for name in role_names(irsa):
             role = self._roles.get(name)
             # One whose making wasn't answered may be there all the same, whatever the last sweep has shown.
-            perhaps = role is None and name in _perhaps_made(irsa)
+            perhaps = role is None and name in perhaps_made
             unknown = not self._roles.known(name) or (self._probing(role) and self._roles.stale(name))
             # Whoever makes a role and then refers to it mustn't wait for the next sweep to hear that it is there.
             unknown = unknown or (role is None and refers and name == spec_role(irsa) and self._roles.stale(name))

@@ -21,7 +21,7 @@ from irsa_manager.kube.resources import IRSAS
 from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.mark import MarkKeys, Whose
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import MADE, foreign_key, perhaps_upstreams, tagged_only, trusted_status, whose
+from irsa_manager.plan.ownership import MADE, foreign_key, owner_of, perhaps_upstreams, tagged_only, trusted_status
 from irsa_manager.plan.planner import incomplete
 from irsa_manager.plan.takeover import audiences_asked
 from irsa_manager.trust import arn
@@ -69,7 +69,7 @@ def _candidate(irsa: IRSA, found: Survey, facts: ClusterFacts) -> Candidate | No
     if spec is UNSET or incomplete(spec) or irsa.metadata.deleting or spec.iam_role.management_policy == "Reference":
         return None
     role = found.view.roles.get(spec.iam_role.name)
-    if role is None or not role.id or whose(role, irsa.key, facts.account, found.keys, status) is not Whose.UNMARKED:
+    if role is None or not role.id or owner_of(role, irsa, facts.account, found.keys) is not Whose.UNMARKED:
         return None
     trusted = trusted_here(role, facts)
     if not trusted:

@@ -65,6 +65,12 @@ class RoleStore:
         self._put(name, role)
         return before != role
 
+    def believe(self, name: str, role: ObservedRole | None) -> None:
+        """One role was read that isn't ours: what we wrote there before, whenever that was, is no better known."""
+        self._read[name.lower()] = self._clock()
+        self._written.pop(name.lower(), None)
+        self._put(name, role)
+
     def swept(self, roles: dict[str, ObservedRole], started: float, *, described: bool) -> set[str]:
         """A sweep that began at `started` (of the same clock) read these. Names, in lower case, that differ now."""
         changed: set[str] = set()

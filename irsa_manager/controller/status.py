@@ -136,7 +136,8 @@ def _role_status(
 
 def signed(keys: MarkKeys, irsa: IRSA, status: IRSAStatus) -> Record:
     """The record that vouches for a status."""
-    return Record(sign_record(keys, recorded(status, irsa.key, status.role.account_id)))
+    meant = replace(status, record=Record(uid=irsa.metadata.uid))
+    return Record(sign_record(keys, recorded(meant, irsa.key, status.role.account_id)), irsa.metadata.uid)
 
 
 def adopting(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys) -> IRSAStatus:

@@ -90,7 +90,7 @@ class Survey:
         facts = self.resolved.facts
         if facts is None:
             return Verdict(irsa.key, told=(unresolved(self.resolved),))
-        elsewhere = other_account(irsa, facts)
+        elsewhere = other_account(irsa, facts, self.keys)
         if elsewhere is not None:
             return Verdict(irsa.key, told=(elsewhere,))
         if irsa.metadata.deleting:

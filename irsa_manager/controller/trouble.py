@@ -12,6 +12,8 @@ from irsa_manager.controller.setup import Resolved
 from irsa_manager.controller.setup_status import provider_told
 from irsa_manager.controller.telling import Told, error_told, problem_told
 from irsa_manager.plan.facts import ClusterFacts
+from irsa_manager.plan.mark import MarkKeys
+from irsa_manager.plan.ownership import vouched
 from irsa_manager.trust import arn
 
 STALLED_SECONDS = 300.0
@@ -52,10 +54,13 @@ def not_usable(resolved: Resolved) -> Told | None:
     return Told("SetupNotReady", reasons.message("SetupNotReady", **values))
 
 
-def other_account(irsa: IRSA, facts: ClusterFacts) -> Told | None:
-    """Wrong credentials must not make every role again in an account that nobody meant, nor forget those there are."""
+def other_account(irsa: IRSA, facts: ClusterFacts, keys: MarkKeys) -> Told | None:
+    """Wrong credentials must not make every role again in an account that nobody meant, nor forget those there are.
+
+    Only what the status' record vouches for counts, or whoever may write it could keep a role from being disarmed.
+    """
     there = irsa.status.role.account_id
-    if not there or there == facts.account:
+    if not there or there == facts.account or not vouched(irsa.status, irsa.key, there, keys):
         return None
     text = f"it is in account {there}, but the manager's credentials are of {facts.account}; nothing was written."
     values: dict[str, Any] = {"role": irsa.status.role.name, "error": text, "next_try": "in 5 minutes"}

@@ -330,7 +330,8 @@ def give_back(
     actions += [
         AttachPolicy(role=role, reason=reason, policy_arn=p) for p in had.attached_policies if p not in attached
     ]
-    mine = set(ours.attached_policies) - set(had.attached_policies)
+    # The status' list isn't signed; what incident response attached stays whoever lists it.
+    mine = {p for p in ours.attached_policies if not foreign_kept(p)} - set(had.attached_policies)
     actions += [DetachPolicy(role=role, reason=reason, policy_arn=p) for p in sorted(mine & attached)]
     found = observed.inline or {}
     for name in ours.inline_policies:

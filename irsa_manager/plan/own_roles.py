@@ -9,16 +9,16 @@ from msgspec import UNSET
 from irsa_manager.api import names
 from irsa_manager.api.irsa import IRSA
 from irsa_manager.plan import diff_role
-from irsa_manager.plan.actions import AwsAction
+from irsa_manager.plan.actions import AwsAction, UpdateTrust
 from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.namespaces import protected
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import trusted_status, whose
+from irsa_manager.plan.ownership import owner_of, trusted_status
 from irsa_manager.plan.patterns import covered
 from irsa_manager.plan.tenancy import targets
 from irsa_manager.trust import arn
-from irsa_manager.trust.document import deny_all
+from irsa_manager.trust.document import deny_all, subject, subjects, without
 
 
 def marked_roles(irsa: IRSA, situation: Situation, kinds: tuple[Whose, ...]) -> list[ObservedRole]:
@@ -30,7 +30,7 @@ def marked_roles(irsa: IRSA, situation: Situation, kinds: tuple[Whose, ...]) -> 
     found = []
     for name in dict.fromkeys(n.lower() for n in candidates if n):
         role = situation.roles.get(name)
-        if role and whose(role, irsa.key, situation.facts.account, situation.keys, irsa.status) in kinds:
+        if role and owner_of(role, irsa, situation.facts.account, situation.keys) in kinds:
             found.append(role)
     return found
 
@@ -51,15 +51,24 @@ def in_reach(irsa: IRSA, keys: Iterable[tuple[str, str]], situation: Situation) 
     }
 
 
-def released(before: Iterable[tuple[str, str]], situation: Situation, arns: Iterable[str]) -> set[tuple[str, str]]:
-    """ServiceAccounts that may have to be released: the status' list, and those of ours that point to our roles."""
-    pointing = set(arns)
-    made = {
-        key
-        for key, account in situation.service_accounts.items()
-        if account.made and account.annotations.get(names.ANNOTATION_ROLE_ARN) in pointing
-    }
-    return set(before) | made
+def released(
+    before: Iterable[tuple[str, str]], situation: Situation, roles: Iterable[ObservedRole]
+) -> set[tuple[str, str]]:
+    """ServiceAccounts that may have to be released: the status' list, and those that we made and our roles trust.
+
+    One that only points to a role of ours may be another object's that refers to it, or a copy.
+    """
+    found = set(before)
+    for role in roles:
+        trusted = {name for _, name in subjects(role.trust)}
+        found |= {
+            key
+            for key, account in situation.service_accounts.items()
+            if account.made
+            and account.annotations.get(names.ANNOTATION_ROLE_ARN) == role.arn
+            and subject(*key) in trusted
+        }
+    return found
 
 
 def given_back(
@@ -71,8 +80,8 @@ def given_back(
     """
     status = trusted_status(irsa.status, irsa.key, situation.facts.account, situation.keys)
     if status.adoption is UNSET:
-        # What it had is lost with the status. Better to leave a role that isn't ours as it is than to guess.
-        return []
+        # What it had is lost with the status, and isn't guessed; but nobody of ours may be left in its trust.
+        return [action for role in adopted for action in _left(role, situation, why)] if closing else []
     actions: list[AwsAction] = []
     for role in adopted:
         if role.name.lower() == status.role.name.lower():
@@ -80,3 +89,14 @@ def given_back(
             closed = deny_all("none", arn.provider_arn(facts.partition, facts.account, facts.host))
             actions += diff_role.give_back(role, status.adoption, irsa.status.role, why, closed if closing else None)
     return actions
+
+
+def _left(role: ObservedRole, situation: Situation, why: str) -> list[AwsAction]:
+    """What takes this cluster's subjects out of a role that isn't ours."""
+    facts = situation.facts
+    provider = arn.provider_arn(facts.partition, facts.account, facts.host)
+    ours = {(found, name) for found, name in subjects(role.trust) if found == provider}
+    if not ours:
+        return []
+    trust = (without(role.trust, ours) if role.trust is not None else None) or deny_all("none", provider)
+    return [UpdateTrust(role=role.name, reason=f"{why}; what it trusted before isn't known any more", trust=trust)]

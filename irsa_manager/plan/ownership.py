@@ -6,11 +6,12 @@ Rules, each tested:
 2. A mark, also in our tag, that verifies for the cluster only: another object's of this cluster; it is never written.
 3. No mark in the trust, but the unique id in the status is the role's and the record's signature verifies: this
    object's (somebody edited the mark away, or an administrator signed it anew). The same for the old roles of a rename.
-   A tag alone isn't enough: whoever may only tag roles could put there what a role of that name once bore.
+   A tag alone isn't enough: whoever may only tag roles could put there what a role of that name once bore. Nor is a
+   record of an object that was there before under the same name: its owner could have kept it.
 4. Where roles can't be read, the record alone: the best evidence there is, and the status says so.
 5. What the Go program before us made bears no mark. In the operator's namespace, where only administrators write, an
-   object that it has made ready owns its role, until that is signed; elsewhere an administrator signs first
-   (irsa-manager adopt).
+   object that it has made ready owns its role, if that trusts the ServiceAccounts that it bound, until that is signed;
+   elsewhere an administrator signs first (irsa-manager adopt).
 6. Anything else isn't ours: names, tags for people, dates, a status, annotations and labels prove nothing.
 7. Adopt takes what bears no mark that verifies, and what an object that is gone left behind, which its mark tells;
    never what the status says is adopted already and no key vouches for: what it had would be overwritten.
@@ -27,7 +28,7 @@ from irsa_manager.api import names
 from irsa_manager.api.irsa import IRSA, Adoption, BoundServiceAccount, IRSAStatus, RoleStatus
 from irsa_manager.plan.mark import MarkKeys, RecordedRole, Whose, judge, looks_like_one, record_valid
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.trust.document import compact, sids
+from irsa_manager.trust.document import compact, sids, subject, subjects
 
 MADE = "Created"
 """The origin that a status gives to a role that its object made."""
@@ -43,17 +44,25 @@ def _tagged(role: ObservedRole) -> list[str]:
     return [tag] if tag else []
 
 
-def whose(role: ObservedRole, owner: str, account: str, keys: MarkKeys, status: IRSAStatus | None = None) -> Whose:
-    """Whose that role is, seen from the object namespace/name `owner` with that status."""
-    verdicts = {judge(keys, account, role.name, owner, text) for text in sids(role.trust)}
-    for verdict in (Whose.ADOPTED, Whose.MINE, Whose.CLUSTER):
-        if verdict in verdicts:
-            return verdict
-    known = _by_record(role, owner, account, keys, status) if status is not None else Whose.UNMARKED
+def whose(
+    role: ObservedRole, owner: str, account: str, keys: MarkKeys, status: IRSAStatus | None = None, uid: str = ""
+) -> Whose:
+    """Whose that role is, seen from the object namespace/name `owner` with that status and uid."""
+    by_trust = marked(role, owner, account, keys)
+    if by_trust is not Whose.UNMARKED:
+        return by_trust
+    signed = status is not None and status.record.uid == uid
+    known = _by_record(role, owner, account, keys, status) if status is not None and signed else Whose.UNMARKED
     if known is not Whose.UNMARKED:
         return known
     by_tag = {judge(keys, account, role.name, owner, text) for text in _tagged(role)}
     return Whose.CLUSTER if Whose.CLUSTER in by_tag else Whose.UNMARKED
+
+
+def marked(role: ObservedRole, owner: str, account: str, keys: MarkKeys) -> Whose:
+    """Whose it is by its trust alone."""
+    verdicts = {judge(keys, account, role.name, owner, text) for text in sids(role.trust)}
+    return next((v for v in (Whose.ADOPTED, Whose.MINE, Whose.CLUSTER) if v in verdicts), Whose.UNMARKED)
 
 
 def tagged_only(role: ObservedRole, owner: str, account: str, keys: MarkKeys) -> bool:
@@ -85,12 +94,28 @@ def entry(status: IRSAStatus, role: str) -> RoleStatus | None:
     return next((r for r in (status.role, *status.retired_roles) if r.name.lower() == role.lower()), None)
 
 
+def owner_of(role: ObservedRole, irsa: IRSA, account: str, keys: MarkKeys) -> Whose:
+    """Whose that role is, seen from that object."""
+    return whose(role, irsa.key, account, keys, irsa.status, irsa.metadata.uid)
+
+
 def verdict(irsa: IRSA, role: ObservedRole, account: str, keys: MarkKeys, operator_namespace: str) -> Whose:
     """Whose that role is, seen from that object, with what the Go program has left (rule 5)."""
-    found = whose(role, irsa.key, account, keys, irsa.status)
-    if found is Whose.UNMARKED and not foreign_key(role) and upstreams(irsa, operator_namespace):
-        return Whose.MINE
-    return found
+    found = owner_of(role, irsa, account, keys)
+    if found is not Whose.UNMARKED or foreign_key(role) or not upstreams(irsa, operator_namespace):
+        return found
+    return Whose.MINE if trusts_bound(role, irsa.status) else Whose.UNMARKED
+
+
+def trusts_bound(role: ObservedRole, status: IRSAStatus) -> bool:
+    """Whether the role's trust names every ServiceAccount of the status, as the Go program's always does.
+
+    It tells the role that it made from one that the object names since. True where the trust can't be read.
+    """
+    if role.trust is None:
+        return not role.id
+    named = {name for _, name in subjects(role.trust)}
+    return all(subject(bound.namespace, bound.name) in named for bound in status.service_accounts)
 
 
 def foreign_key(role: ObservedRole) -> bool:
@@ -106,7 +131,7 @@ def left_by(role: ObservedRole, account: str, keys: MarkKeys, objects: Container
     holder = (role.tags or {}).get(names.TAG_OWNER, "")
     if not holder or objects is None or holder in objects:
         return ""
-    return holder if any(judge(keys, account, role.name, holder, text).mine for text in marks(role)) else ""
+    return holder if any(judge(keys, account, role.name, holder, text).mine for text in sids(role.trust)) else ""
 
 
 def unvouched(role: ObservedRole, status: IRSAStatus) -> bool:
@@ -167,7 +192,7 @@ def recorded(status: IRSAStatus, owner: str, account: str) -> RecordedRole:
     """What the status' record has to vouch for."""
     role = status.role
     adoption = None if status.adoption is UNSET else status.adoption
-    retired = [f"{old.name}/{old.id}" for old in status.retired_roles if old.origin == MADE]
+    retired = [f"{old.name}/{old.id}/{old.origin}" for old in status.retired_roles]
     told = extra(
         status.service_accounts,
         role.inline_policies,
@@ -177,7 +202,7 @@ def recorded(status: IRSAStatus, owner: str, account: str) -> RecordedRole:
         origin=role.origin,
         retired=retired,
     )
-    return RecordedRole(account, role.name, role.id, owner, role.managed, told)
+    return RecordedRole(account, role.name, role.id, owner, role.managed, told, status.record.uid)
 
 
 def extra(
@@ -193,7 +218,7 @@ def extra(
 
     bound: what was set on ServiceAccounts. inline: inline policies that are ours. adoption: what an adopted role had.
     kept, audiences: bindings and audiences kept at a takeover. origin: "" as long as the role is only about to be made.
-    retired: name/id of old roles of a rename that the object made and that aren't gone yet.
+    retired: name/id/origin of old roles of a rename that aren't gone yet.
     """
     told = {
         "set": {f"{b.namespace}/{b.name}": [b.annotations, b.labels] for b in bound if b.annotations or b.labels},

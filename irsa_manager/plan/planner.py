@@ -22,7 +22,7 @@ from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.namespaces import is_glob, resolve
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.own_roles import given_back, in_reach, marked_roles, released
-from irsa_manager.plan.ownership import adoptable, entry, trusted_status, verdict
+from irsa_manager.plan.ownership import adoptable, entry, marked, trusted_status, verdict
 from irsa_manager.plan.takeover import kept_audiences
 from irsa_manager.plan.tenancy import Denied, Permit, judge
 from irsa_manager.trust import arn
@@ -141,6 +141,7 @@ def _permit(
         setup=facts.setup,
         role=observed,
         role_is_mine=mine and observed is not None,
+        role_is_marked=observed is not None and marked(observed, irsa.key, facts.account, situation.keys).mine,
         kept=frozenset(status.kept_bindings),
     )
 
@@ -203,7 +204,7 @@ def _back_first(
         # The role's ARN tells which are this object's, and only as long as the role is.
         before = {(b.namespace, b.name): b for b in status.service_accounts}
         arns = {role.arn for role in adopted}
-        leaving = released(before, situation, arns) - {account.key for account in desired.service_accounts}
+        leaving = released(before, situation, adopted) - {account.key for account in desired.service_accounts}
         actions += diff_accounts.release(
             leaving - situation.holders.keys(), situation.service_accounts, before, arns, why
         )
@@ -253,7 +254,8 @@ def _with_accounts(
         wanted = {account.key for account in desired.service_accounts}
         arns = {desired.role.arn, *(role.arn for role in old)}
         referenced = irsa.spec.iam_role.management_policy == "Reference"
-        found = in_reach(irsa, before, situation) if referenced else released(before, situation, arns)
+        mine = [*old, *([observed] if observed is not None else [])]
+        found = in_reach(irsa, before, situation) if referenced else released(before, situation, mine)
         leaving = found - wanted - held.keys()
         why = "no longer among the object's ServiceAccounts"
         actions += diff_accounts.release(leaving, accounts, before, arns, why)

@@ -16,7 +16,7 @@ from irsa_manager.plan.desired import disarmed
 from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.own_roles import given_back, in_reach, marked_roles, released
-from irsa_manager.plan.ownership import entry, marks, trusted_status, upstreams, vouched
+from irsa_manager.plan.ownership import entry, marks, trusted_status, trusts_bound, upstreams, vouched
 from irsa_manager.trust import arn
 
 
@@ -28,7 +28,8 @@ def decide_deletion(irsa: IRSA, situation: Situation) -> Decision:
     roles = marked_roles(irsa, situation, (Whose.MINE,))
     if upstreams(irsa, facts.operator_namespace):
         named = situation.roles.get(spec.iam_role.name.lower())
-        roles += [named] if named and named not in roles and not marks(named) else []
+        made = named and named not in roles and not marks(named) and trusts_bound(named, irsa.status)
+        roles += [named] if named and made else []
     if spec.iam_role.management_policy == "Reference":
         roles = [role for role in roles if role.name.lower() != spec.iam_role.name.lower()]
     adopted = marked_roles(irsa, situation, (Whose.ADOPTED,))
@@ -54,10 +55,11 @@ def decide_deletion(irsa: IRSA, situation: Situation) -> Decision:
     status = trusted_status(irsa.status, irsa.key, facts.account, situation.keys)
     before = {(b.namespace, b.name): b for b in status.service_accounts}
     # Also what another object waits for: it makes its own, and if it goes as well nobody would take this away.
-    leaving = released(before, situation, arns)
-    actions += diff_accounts.release(leaving, situation.service_accounts, before, arns, why)
-    leaving = in_reach(irsa, before, situation) - situation.holders.keys()
-    actions += diff_accounts.release(leaving, situation.service_accounts, before, borrowed, why)
+    if spec.service_account.management_policy != "None":
+        leaving = released(before, situation, (*roles, *adopted))
+        actions += diff_accounts.release(leaving, situation.service_accounts, before, arns, why)
+        leaving = in_reach(irsa, before, situation) - situation.holders.keys()
+        actions += diff_accounts.release(leaving, situation.service_accounts, before, borrowed, why)
     for role in roles:
         actions += diff_role.remove(role, why, entry(irsa.status, role.name))
     return Decision(plan=Plan(tuple(actions)), old_roles=tuple(roles))

@@ -54,6 +54,7 @@ def _rank(irsa: IRSA, role: str, situation: Situation) -> tuple[bool, str, str]:
     had = (
         status.role.name.lower() == role
         and bool(status.role.id)
+        and status.record.uid == irsa.metadata.uid
         and record_valid(situation.keys, status.record.mac, recorded(status, irsa.key, account))
     )
     return (not had, irsa.metadata.creation_timestamp, irsa.key)

@@ -9,7 +9,7 @@ from irsa_manager.api.irsa import IRSA, IRSASpec, IRSAStatus
 from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import upstreams, verdict, whose
+from irsa_manager.plan.ownership import owner_of, upstreams, verdict
 
 
 def left_by_upstream(irsa: IRSA, situation: Situation) -> ObservedRole | None:
@@ -18,7 +18,7 @@ def left_by_upstream(irsa: IRSA, situation: Situation) -> ObservedRole | None:
     if spec is UNSET or spec.iam_role.management_policy == "Reference" or not upstreams(irsa, facts.operator_namespace):
         return None
     observed = situation.roles.get(spec.iam_role.name.lower())
-    if observed is None or whose(observed, irsa.key, facts.account, situation.keys, irsa.status) is not Whose.UNMARKED:
+    if observed is None or owner_of(observed, irsa, facts.account, situation.keys) is not Whose.UNMARKED:
         return None
     found = verdict(irsa, observed, facts.account, situation.keys, facts.operator_namespace)
     return observed if found is Whose.MINE else None

@@ -85,6 +85,7 @@ def judge(
     setup: str,
     role: ObservedRole | None,
     role_is_mine: bool,
+    role_is_marked: bool = True,
     kept: frozenset[str],
 ) -> Permit | Denied:
     """Whether the object may have what it asks for. Its spec must be complete.
@@ -92,7 +93,8 @@ def judge(
     namespace_labels: of its namespace, None while that hasn't been seen. reach: namespaces that its spec means, now.
     default_path: of roles that name none. cluster_uid: uid of namespace kube-system, "" where it isn't known. setup:
     namespace/name of the IRSASetup, "" for none. role: the one of that name, if there is one; role_is_mine: it is this
-    object's already. kept: namespace/name of ServiceAccounts that stay bound, as the signed record says.
+    object's already; role_is_marked: and its trust says so, which its owner can take back. kept: namespace/name of
+    ServiceAccounts that stay bound, as the signed record says.
     """
     spec, home = irsa.spec, irsa.metadata.namespace
     assert spec is not UNSET  # noqa: S101  (the planner has asked)
@@ -118,7 +120,7 @@ def judge(
     rule = _selected(tenancy, namespace_labels or {})
     boundary = policy_arn(rule.permissions_boundary, partition, account) if rule and rule.permissions_boundary else ""
     denied = _by_rule(rule, ask, setup, boundary) if rule else _by_default(tenancy, ask, setup, operator_namespace)
-    if denied is None and policy == "Adopt" and role is not None and not role_is_mine:
+    if denied is None and policy == "Adopt" and role is not None and not (role_is_mine and role_is_marked):
         denied = _without_consent(role, cluster_uid, irsa)
     return denied or Permit(boundary or None)
 

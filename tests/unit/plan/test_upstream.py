@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from strategies import ACCOUNT, FACTS, KEYS
+from strategies import ACCOUNT, FACTS, HOST, KEYS
 
 from irsa_manager.api import names
 from irsa_manager.api.irsa import (
@@ -45,7 +45,22 @@ def irsa(status: IRSAStatus, *, namespace: str = OPERATOR, finalizers: tuple[str
 
 def role(**fields: Any) -> ObservedRole:
     made: dict[str, Any] = {"name": "reports", "arn": f"arn:aws:iam::{ACCOUNT}:role/reports", "id": "AROA1"}
-    return ObservedRole(**{**made, "trust": {"Version": "2012-10-17", "Statement": []}, **fields})
+    return ObservedRole(**{**made, "trust": trusting("app"), **fields})
+
+
+def trusting(*accounts: str) -> dict[str, Any]:
+    """The trust as the Go program writes it, for these of namespace team-a."""
+    provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{HOST}"
+    each = [
+        {
+            "Effect": "Allow",
+            "Principal": {"Federated": provider},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {"StringEquals": {f"{HOST}:sub": f"system:serviceaccount:team-a:{account}"}},
+        }
+        for account in accounts
+    ]
+    return {"Version": "2012-10-17", "Statement": each}
 
 
 def situation(observed: ObservedRole, audience: str = "") -> Situation:
@@ -91,6 +106,13 @@ def test_it_stays_evidence_in_the_operators_namespace_whatever_was_said_since(st
 def test_less_is_no_evidence(status: IRSAStatus) -> None:
     assert not upstreams(irsa(status), OPERATOR)
     assert left_by_upstream(irsa(status), situation(role())) is None
+
+
+def test_a_role_that_is_named_since_is_not_the_go_programs_either() -> None:
+    for other in (trusting(), trusting("web"), {"Version": "2012-10-17", "Statement": []}):
+        named = role(trust=other)
+        assert left_by_upstream(irsa(LEFT), situation(named)) is None
+        assert decide(irsa(LEFT), situation(named)).role_problem is not None
 
 
 def test_a_role_with_anybodys_mark_is_not_the_go_programs() -> None:
