@@ -16,7 +16,7 @@ from irsa_manager.controller.context import Context, now
 from irsa_manager.controller.in_use import in_use, still_on_it
 from irsa_manager.controller.intents import claim
 from irsa_manager.controller.looking import look
-from irsa_manager.controller.telling import error_told, failure_told
+from irsa_manager.controller.telling import error_told, failure_told, problem_told
 from irsa_manager.controller.trouble import (
     STALLED_SECONDS,
     UNREADY_SECONDS,
@@ -29,7 +29,10 @@ from irsa_manager.controller.trouble import (
 from irsa_manager.controller.workers import TryAgain
 from irsa_manager.plan import actions as do
 from irsa_manager.plan.facts import ClusterFacts
+from irsa_manager.plan.mark import Whose
+from irsa_manager.plan.ownership import unvouched, vouched
 from irsa_manager.plan.planner import incomplete
+from irsa_manager.plan.problems import not_mine
 from irsa_manager.plan.removal import decide_deletion, decide_release
 from irsa_manager.trust.arn import partition_of
 
@@ -77,7 +80,7 @@ class Deletion:
             # IAM's answer, not the snapshot's: the finalizer goes only if it is true that nothing is left.
             for name in role_names(irsa):
                 if self._roles.get(name) is None:
-                    self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts)))
+                    self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts, name)))
         except AwsError as error:
             await self._c.reporter.write_status(irsa, statuses.deleting(irsa, [error_told(error)], at))
             raise TryAgain(error.code, error.message) from error
@@ -107,8 +110,17 @@ class Deletion:
                 await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, unresolved(self._c.resolved()), at))
                 return UNREADY_SECONDS
             name = irsa.status.role.name
-            self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts)))
-            decision = decide_release(irsa, self._c.view.situation(irsa, facts, self._c.keys))
+            self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts, name)))
+            situation = self._c.view.situation(irsa, facts, self._c.keys)
+            there = self._roles.get(name)
+            vouched_for = vouched(irsa.status, irsa.key, facts.account, self._c.keys)
+            if there is not None and unvouched(there, irsa.status) and not vouched_for:
+                # Let go now, what the role had would be lost with the status.
+                told = problem_told(not_mine(there, Whose.UNMARKED, irsa, situation))
+                await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, told, at))
+                self._c.reporter.warn(irsa, told)
+                return STALLED_SECONDS
+            decision = decide_release(irsa, situation)
             outcome = await self._c.hands.carry_out(decision.plan)
             self._c.reporter.tell(irsa, outcome, facts.account, None)
             if outcome.failures:
@@ -132,7 +144,7 @@ class Deletion:
         for failure in outcome.failures:
             if isinstance(failure.action, do.AwsAction):
                 name = failure.action.role
-                self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts)))
+                self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts, name)))
 
     async def _deletion_waits(self, irsa: IRSA, outcome: Outcome, at: str) -> float | None:
         for failure in outcome.failures:

@@ -141,7 +141,10 @@ class Reconciler:
             self._c.reporter.tell(irsa, outcome, facts.account, None)
             await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, told, now))
             self._c.reporter.warn(irsa, told)
-            return None
+            if outcome.transient is not None:
+                # Who is gone must leave the trust, whatever else is denied.
+                raise TryAgain(outcome.transient.code, outcome.transient.message) from outcome.transient
+            return STALLED_SECONDS if outcome.failures else None
         if decision.giving_back:
             return await self._give_back(irsa, decision, facts, now)
         if decision.adopting and await self._otherwise(irsa, facts):
@@ -176,7 +179,7 @@ class Reconciler:
         """
         name = spec_role(irsa)
         before = self._roles.get(name)
-        found = await look(self._c.aws, self._roles, name, role_arn(irsa, facts))
+        found = await look(self._c.aws, self._roles, name, role_arn(irsa, facts, name))
         self._roles.believe(name, found)
         return found != before
 
@@ -186,7 +189,7 @@ class Reconciler:
         self._c.reporter.tell(irsa, outcome, facts.account, None)
         name = irsa.status.role.name
         if outcome.role_gone:
-            self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts)))
+            self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts, name)))
         if outcome.failures:
             told = failure_told(outcome.failures[0], outcome.done, None)
             await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, told, now))
@@ -256,7 +259,7 @@ class Reconciler:
         if outcome.role_gone and not self._roles.settling(desired.role.name):
             # Deleted behind our back since the last sweep: look, and make it again.
             name = desired.role.name
-            if self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts))):
+            if self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts, name))):
                 return 0.0
             raise TryAgain("AWSUnavailable", f"Role {desired.role.name} is there for some calls and not for others.")
         if role is not None and role_told is None and not self._c.hands.tagging:
@@ -343,7 +346,7 @@ class Reconciler:
             # Whoever makes a role and then refers to it mustn't wait for the next sweep to hear that it is there.
             unknown = unknown or (role is None and refers and name == spec_role(irsa) and self._roles.stale(name))
             if perhaps or unknown or (deeply and role is not None and role.id and role.description is None):
-                self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts)))
+                self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts, name)))
 
     def _probing(self, role: ObservedRole | None) -> bool:
         """Whether all that can be known of a role is if it is there: then that is asked anew each time."""
@@ -357,7 +360,7 @@ class Reconciler:
         perhaps_ours: an earlier run has tried to make it too, a moment ago. Else ours is the call that was refused.
         """
         name = failure.action.role if isinstance(failure.action, do.AwsAction) else ""
-        found = await look(self._c.aws, self._roles, name, role_arn(irsa, facts))
+        found = await look(self._c.aws, self._roles, name, role_arn(irsa, facts, name))
         if found is None:
             # Created, and not to be seen yet.
             raise TryAgain("AWSUnavailable", f"Role {name} exists but can't be read yet.") from failure.error

@@ -19,9 +19,17 @@ from irsa_manager.controller.survey import Survey
 from irsa_manager.kube.client import Kube
 from irsa_manager.kube.resources import IRSAS
 from irsa_manager.plan.facts import ClusterFacts
-from irsa_manager.plan.mark import MarkKeys, Whose
+from irsa_manager.plan.mark import MarkKeys, Whose, judge
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import MADE, foreign_key, owner_of, perhaps_upstreams, tagged_only, trusted_status
+from irsa_manager.plan.ownership import (
+    MADE,
+    foreign_key,
+    marks,
+    owner_of,
+    perhaps_upstreams,
+    tagged_only,
+    trusted_status,
+)
 from irsa_manager.plan.planner import incomplete
 from irsa_manager.plan.takeover import audiences_asked
 from irsa_manager.trust import arn
@@ -97,9 +105,12 @@ def trusted_here(role: ObservedRole, facts: ClusterFacts) -> tuple[str, ...]:
 def signed_anew(candidate: Candidate, account: str, keys: MarkKeys) -> IRSAStatus:
     """The status that says that the role is the object's, with the bindings that it has kept."""
     irsa, role = candidate.irsa, candidate.role
+    # One whose lost mark says adopted must never be deleted.
+    adopted = any(judge(keys, account, role.name, irsa.key, text) is Whose.ADOPTED for text in marks(role))
+    origin = "Adopted" if adopted else MADE
     after = replace(
         trusted_status(irsa.status, irsa.key, account, keys),
-        role=RoleStatus(name=role.name, arn=role.arn, id=role.id, account_id=account, origin=MADE),
+        role=RoleStatus(name=role.name, arn=role.arn, id=role.id, account_id=account, origin=origin),
         intent=Intent(),
         adoption=UNSET,
         kept_bindings=candidate.trusted,

@@ -84,9 +84,10 @@ def judged(
         waits = condition(irsa, "ServiceAccountsReady", "Unknown", role_told.code, WAITS, now)
         conditions = tuple(waits if c.type == waits.type else c for c in conditions)
     after = replace(before, observed_generation=irsa.metadata.generation, issuer=facts.issuer, conditions=conditions)
-    if decision.role_problem is not None:
+    if decision.role_problem is not None or (role is None and before.role.name):
         # Nothing was written: what the record vouches for, and what the end rests on, must be there when it is over.
-        after = replace(after, intent=Intent(), service_account_count=len(before.service_accounts))
+        intent = before.intent if unanswered else Intent()
+        after = replace(after, intent=intent, service_account_count=len(before.service_accounts))
         return _stamped(before, after, changed=changed, now=now)
     after = replace(
         after,
@@ -143,8 +144,15 @@ def signed(keys: MarkKeys, irsa: IRSA, status: IRSAStatus) -> Record:
 def adopting(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys) -> IRSAStatus:
     """What has to be in the status before the first write to a role that is adopted: what it had, signed."""
     role, adoption = decision.role, decision.adoption
-    assert role is not None and adoption is not None  # noqa: S101  (the decision is to adopt it)
-    status = RoleStatus(name=role.name, arn=role.arn, id=role.id, account_id=facts.account, origin="Adopted")
+    assert role is not None and adoption is not None and decision.desired is not None  # noqa: S101  (it is adopted)
+    status = RoleStatus(
+        name=role.name,
+        arn=role.arn,
+        id=role.id,
+        account_id=facts.account,
+        origin="Adopted",
+        inline_policies=tuple(sorted(decision.desired.role.inline)),
+    )
     after = replace(decision.before, role=status, adoption=adoption, retired_roles=_retired_now(decision, role.name))
     return replace(after, record=signed(keys, irsa, after))
 
@@ -178,8 +186,10 @@ def intending(irsa: IRSA, role: str, facts: ClusterFacts, keys: MarkKeys, now: s
 
 def claimed(irsa: IRSA, role: ObservedRole, facts: ClusterFacts, keys: MarkKeys) -> IRSAStatus:
     """After a create whose answer was lost, where the intent says that the role that exists is ours."""
-    status = RoleStatus(name=role.name, arn=role.arn, account_id=facts.account, origin=MADE)
     before = trusted_status(irsa.status, irsa.key, facts.account, keys)
+    # What was about to be put on it may be there.
+    inline = before.role.inline_policies if before.role.name.lower() == role.name.lower() else ()
+    status = RoleStatus(name=role.name, arn=role.arn, account_id=facts.account, origin=MADE, inline_policies=inline)
     after = replace(before, role=status, intent=Intent(), adoption=UNSET)
     return replace(after, record=signed(keys, irsa, after))
 

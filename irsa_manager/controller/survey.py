@@ -169,7 +169,7 @@ async def _look_closer(aws: Aws, made: Survey, drafts: list[IRSA]) -> None:
             known = roles.get(name)
             undescribed = known is not None and describes(irsa) and known.description is None
             if not roles.known(name) or (undescribed and known is not None and known.id):
-                roles.saw(name, await look(aws, roles, name, role_arn(irsa, facts)))
+                roles.saw(name, await look(aws, roles, name, role_arn(irsa, facts, name)))
         if roles.complete:
             continue
         # Who holds a ServiceAccount is told by the role that it is annotated with.

@@ -67,16 +67,18 @@ def other_account(irsa: IRSA, facts: ClusterFacts, keys: MarkKeys) -> Told | Non
     return Told("IRSAFailedRoleUpdate", reasons.message("IRSAFailedRoleUpdate", **values))
 
 
-def role_arn(irsa: IRSA, facts: ClusterFacts) -> str:
-    """The ARN that the object's role has, or would have, by its status or its spec."""
-    status = irsa.status.role
-    if irsa.spec is UNSET:
-        return status.arn
-    wanted = irsa.spec.iam_role
-    if status.arn and status.name == wanted.name:
-        return status.arn
-    path = wanted.path if wanted.path is not UNSET else facts.role_defaults.path
-    return arn.role_arn(facts.partition, facts.account, path, wanted.name)
+def role_arn(irsa: IRSA, facts: ClusterFacts, name: str) -> str:
+    """The ARN that a role of the object's has, or would have, by its status or its spec.
+
+    A status can be forged: of what it says only the path counts, since IAM has one role of a name.
+    """
+    start, end = f"arn:{facts.partition}:iam::{facts.account}:role/", f"/{name}".lower()
+    for known in (irsa.status.role, *irsa.status.retired_roles):
+        if known.arn.startswith(start) and known.arn.lower().endswith(end):
+            return known.arn
+    wanted = irsa.spec.iam_role if irsa.spec is not UNSET else None
+    path = wanted.path if wanted is not None and wanted.path is not UNSET else facts.role_defaults.path
+    return arn.role_arn(facts.partition, facts.account, path, name)
 
 
 def spec_role(irsa: IRSA) -> str:

@@ -99,7 +99,7 @@ def update(
         *(action for action in boundary if action not in widening),
         *_trust(desired, observed, trust_written, rewrite),
         *_policies(desired, observed, quota, attached_before if rewrite else None),
-        *_inline(desired, observed, inline_before, rewrite),
+        *_inline(desired, observed, inline_before, had, rewrite),
         *_attributes(desired, observed, before, had, rewrite),
         *(_tags(desired, observed, before, had, rewrite) if tagging else ()),
         *widening,
@@ -191,38 +191,58 @@ def _policies(
 
 
 def _inline(
-    desired: DesiredRole, observed: ObservedRole, inline_before: tuple[str, ...], rewrite: bool
+    desired: DesiredRole,
+    observed: ObservedRole,
+    inline_before: tuple[str, ...],
+    had: Adoption | None,
+    rewrite: bool,
 ) -> list[AwsAction]:
+    if observed.inline is None and not rewrite:
+        return []
     if observed.inline is None:
-        return _inline_unread(desired, inline_before) if rewrite else []
-    # IAM matches the names of inline policies ignoring case and keeps the first spelling.
-    found = {name.lower(): (name, document) for name, document in observed.inline.items()}
+        puts = [
+            PutInlinePolicy(role=desired.name, reason=UNREAD, name=name, document=document)
+            for name, document in desired.inline.items()
+        ]
+        return [*puts, *_inline_back(desired, {}, inline_before, had)]
+    found = _by_name(observed.inline)
     actions: list[AwsAction] = []
     for name, document in desired.inline.items():
         there = found.get(name.lower())
         if there is None or not same(there[1], document):
             reason = "not there yet" if there is None else f"document differed: it was {_shown(there[1])}"
             actions.append(PutInlinePolicy(role=desired.name, reason=reason, name=name, document=document))
-    wanted = {name.lower() for name in desired.inline}
-    # Seen or not: one whose put got no answer may be there all the same, and one that isn't counts as done.
-    actions += [
-        DeleteInlinePolicy(
-            role=desired.name, reason="not in the spec any more", name=found.get(name.lower(), (name,))[0]
-        )
-        for name in inline_before
-        if name.lower() not in wanted
-    ]
+    return [*actions, *_inline_back(desired, found, inline_before, had)]
+
+
+def _inline_back(
+    desired: DesiredRole,
+    found: dict[str, tuple[str, Any]],
+    inline_before: tuple[str, ...],
+    had: Adoption | None,
+) -> list[AwsAction]:
+    """What the spec no longer has goes; one that an adopted role had of that name comes back.
+
+    Seen or not: one whose put got no answer may be there all the same, and one that isn't counts as done.
+    """
+    wanted, before = {name.lower() for name in desired.inline}, _by_name(had.inline_policies if had else {})
+    actions: list[AwsAction] = []
+    for name in inline_before:
+        there, back = found.get(name.lower()), before.get(name.lower())
+        if name.lower() in wanted:
+            continue
+        if back is None:
+            why = "not in the spec any more"
+            actions.append(DeleteInlinePolicy(role=desired.name, reason=why, name=there[0] if there else name))
+        elif there is None or not same(there[1], back[1]):
+            why = "not in the spec any more: as it was before the adoption"
+            actions.append(PutInlinePolicy(role=desired.name, reason=why, name=back[0], document=back[1]))
     return actions
 
 
-def _inline_unread(desired: DesiredRole, inline_before: tuple[str, ...]) -> list[AwsAction]:
-    puts: list[AwsAction] = [
-        PutInlinePolicy(role=desired.name, reason=UNREAD, name=name, document=document)
-        for name, document in desired.inline.items()
-    ]
-    wanted = {name.lower() for name in desired.inline}
-    gone = [name for name in inline_before if name.lower() not in wanted]
-    return [*puts, *(DeleteInlinePolicy(role=desired.name, reason="not in the spec any more", name=n) for n in gone)]
+def _by_name(inline: dict[str, Any]) -> dict[str, tuple[str, Any]]:
+    """Inline policies by lower-case name: IAM matches their names ignoring case and keeps the first spelling."""
+    return {name.lower(): (name, document) for name, document in inline.items()}
 
 
 def foreign_inline(desired: DesiredRole, observed: ObservedRole, inline_before: tuple[str, ...]) -> tuple[str, ...]:
@@ -333,14 +353,14 @@ def give_back(
     # The status' list isn't signed; what incident response attached stays whoever lists it.
     mine = {p for p in ours.attached_policies if not foreign_kept(p)} - set(had.attached_policies)
     actions += [DetachPolicy(role=role, reason=reason, policy_arn=p) for p in sorted(mine & attached)]
-    found = observed.inline or {}
+    found, before = _by_name(observed.inline or {}), _by_name(had.inline_policies)
     for name in ours.inline_policies:
-        if name in had.inline_policies:
-            if not same(found.get(name), had.inline_policies[name]):
-                document = had.inline_policies[name]
-                actions.append(PutInlinePolicy(role=role, reason=reason, name=name, document=document))
-        elif name in found:
-            actions.append(DeleteInlinePolicy(role=role, reason=reason, name=name))
+        there, back = found.get(name.lower()), before.get(name.lower())
+        if back is not None:
+            if there is None or not same(there[1], back[1]):
+                actions.append(PutInlinePolicy(role=role, reason=reason, name=back[0], document=back[1]))
+        elif there is not None or observed.inline is None:
+            actions.append(DeleteInlinePolicy(role=role, reason=reason, name=there[0] if there else name))
     actions += _attributes_back(observed, had, ours, reason)
     return actions
 

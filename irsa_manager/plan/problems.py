@@ -44,13 +44,13 @@ def not_mine(observed: ObservedRole, verdict: Whose, irsa: IRSA, situation: Situ
         cause = "what it had before it was adopted is signed with another key than Secret irsa-manager-mark has"
         fix = "Restore that Secret from your backup, or choose another iamRole.name."
         return Problem("OwnershipUnknown", {**unknown, "cause": cause, "fix": fix})
-    if foreign_key(observed) and irsa.status.role.id == observed.id:
-        cause = "its mark was made with another key than Secret irsa-manager-mark has"
-        fix = "Restore that Secret from your backup; or an administrator runs irsa-manager adopt --all-mine."
-        return Problem("OwnershipUnknown", {**unknown, "cause": cause, "fix": fix})
     if tagged_only(observed, irsa.key, facts.account, situation.keys):
         cause = "its tag bears this object's mark, but its trust policy doesn't, and who may tag roles could copy that"
         fix = "If it is this object's, an administrator runs irsa-manager adopt --all-mine; else choose another name."
+        return Problem("OwnershipUnknown", {**unknown, "cause": cause, "fix": fix})
+    if foreign_key(observed) and irsa.status.role.id == observed.id:
+        cause = "its mark was made with another key than Secret irsa-manager-mark has"
+        fix = "Restore that Secret from your backup; or an administrator runs irsa-manager adopt --all-mine."
         return Problem("OwnershipUnknown", {**unknown, "cause": cause, "fix": fix})
     tags = ", ".join(f"{k}={v}" for k, v in sorted((observed.tags or {}).items())[:3])
     evidence = f"created {observed.created or 'at an unknown time'}, {f'tags {tags}' if tags else 'no tags'}"

@@ -16,8 +16,7 @@ from msgspec import UNSET
 from irsa_manager.api import names
 from irsa_manager.api.irsa import IRSA
 from irsa_manager.plan.facts import Situation
-from irsa_manager.plan.mark import record_valid
-from irsa_manager.plan.ownership import recorded
+from irsa_manager.plan.ownership import vouched
 from irsa_manager.plan.planner import incomplete, permitted
 
 
@@ -29,7 +28,11 @@ def goes_before(irsa: IRSA, others: Iterable[IRSA], situation: Situation) -> str
     if irsa.spec is UNSET:
         return ""
     name = irsa.spec.iam_role.name.lower()
-    contenders = [other for other in others if other.key != irsa.key and _would_make(other, name, situation)]
+    contenders = [
+        other
+        for other in others
+        if other.key != irsa.key and (_holds_unread(other, name, situation) or _would_make(other, name, situation))
+    ]
     if not contenders:
         return ""
     first = min([irsa, *contenders], key=lambda contender: _rank(contender, name, situation))
@@ -49,12 +52,21 @@ def _would_make(irsa: IRSA, role: str, situation: Situation) -> bool:
     return permitted(irsa, situation)
 
 
-def _rank(irsa: IRSA, role: str, situation: Situation) -> tuple[bool, str, str]:
-    status, account = irsa.status, situation.facts.account
-    had = (
+def _holds_unread(irsa: IRSA, role: str, situation: Situation) -> bool:
+    """Whether the role can't be read and the object's record says that it has it: no mark can say so."""
+    observed = situation.roles.get(role)
+    return observed is not None and not observed.id and _had(irsa, role, situation)
+
+
+def _had(irsa: IRSA, role: str, situation: Situation) -> bool:
+    status = irsa.status
+    return (
         status.role.name.lower() == role
-        and bool(status.role.id)
+        and bool(status.role.id or status.role.origin)
         and status.record.uid == irsa.metadata.uid
-        and record_valid(situation.keys, status.record.mac, recorded(status, irsa.key, account))
+        and vouched(status, irsa.key, situation.facts.account, situation.keys)
     )
-    return (not had, irsa.metadata.creation_timestamp, irsa.key)
+
+
+def _rank(irsa: IRSA, role: str, situation: Situation) -> tuple[bool, str, str]:
+    return (not _had(irsa, role, situation), irsa.metadata.creation_timestamp, irsa.key)
