@@ -248,16 +248,18 @@ def _phase(world: World, name: str) -> str:
 def _tokens(world: World) -> None:
     """Those that are bound get credentials; tokens of those that were bound and left get none any more."""
     lab, here = world.lab, Settled(world)
-    bound = dict[tuple[str, str, str], bool]()
+    bound, meant = dict[tuple[str, str, str], bool](), set[tuple[str, str, str]]()
     for wish in here.objects:
         if wish.released or wish.asked["role_policy"] not in OWN or not here._role_ready(wish):
             continue
         arn = (here.objects[wish] or {})["status"]["role"]["arn"]
         bound.update(dict.fromkeys([(arn, *place) for place in world.reach(wish) & here.accounts.keys()], True))
+        # One that somebody deleted, and that nobody makes again, hasn't left.
+        meant |= {(arn, *place) for place in world.reach(wish)}
     for key in _some(bound):
         world.tokens[key] = lab.token(key[1], key[2])
         assert lab.aws.assume(key[0], world.tokens[key]) == "", key
-    for key in list(world.tokens.keys() - bound.keys()):
+    for key in list(world.tokens.keys() - meant):
         name = key[0].rpartition("/")[2].lower()
         if name in world.spared_roles or any(
             name in w.held_roles for w in here.objects if w.released or not here._well(w)
