@@ -42,7 +42,7 @@ class Candidate(Struct, frozen=True):
     """A role that plainly was the object's. trusted: namespace/name that its trust names for this cluster's issuer.
 
     why: what speaks for it. rival: another object for which the same is true; then neither is signed. audiences: that
-    ServiceAccounts of a role that asked for none ask for.
+    ServiceAccounts of a role that asked for none ask for. adopted: its lost mark says so, and it is signed as that.
     """
 
     irsa: IRSA
@@ -51,6 +51,7 @@ class Candidate(Struct, frozen=True):
     why: str
     rival: str = ""
     audiences: tuple[str, ...] = ()
+    adopted: bool = False
 
 
 def candidates(found: Survey, namespace: str = "") -> list[Candidate]:
@@ -83,7 +84,9 @@ def _candidate(irsa: IRSA, found: Survey, facts: ClusterFacts) -> Candidate | No
     if not trusted:
         return None
     if tagged_only(role, irsa.key, facts.account, found.keys):
-        return Candidate(irsa, role, trusted, "its tag bears the object's mark; its trust policy has lost it")
+        why = "its tag bears the object's mark; its trust policy has lost it"
+        judged = {judge(found.keys, facts.account, role.name, irsa.key, text) for text in marks(role)}
+        return Candidate(irsa, role, trusted, why, adopted=Whose.ADOPTED in judged)
     bound = {f"{b.namespace}/{b.name}" for b in status.service_accounts}
     if not status.role.name and not status.record.mac:
         if perhaps_upstreams(irsa) and bound <= set(trusted) and not foreign_key(role):
@@ -105,9 +108,8 @@ def trusted_here(role: ObservedRole, facts: ClusterFacts) -> tuple[str, ...]:
 def signed_anew(candidate: Candidate, account: str, keys: MarkKeys) -> IRSAStatus:
     """The status that says that the role is the object's, with the bindings that it has kept."""
     irsa, role = candidate.irsa, candidate.role
-    # One whose lost mark says adopted must never be deleted.
-    adopted = any(judge(keys, account, role.name, irsa.key, text) is Whose.ADOPTED for text in marks(role))
-    origin = "Adopted" if adopted else MADE
+    # One that was adopted must never be deleted.
+    origin = "Adopted" if candidate.adopted else MADE
     after = replace(
         trusted_status(irsa.status, irsa.key, account, keys),
         role=RoleStatus(name=role.name, arn=role.arn, id=role.id, account_id=account, origin=origin),

@@ -220,10 +220,12 @@ def other_namespaces(spec: IRSASpec, other: ProviderSpec) -> tuple[list[str], li
     return [n for n in written if not is_glob(n)], globs
 
 
-def disarmed(role: ObservedRole, owner: str, situation: Situation) -> dict[str, Any]:
-    """The trust of a role that is about to go: nobody, and still marked as ours."""
+def disarmed(
+    role: ObservedRole, owner: str, situation: Situation, kind: mark.Whose = mark.Whose.MINE
+) -> dict[str, Any]:
+    """The trust of a role that lets nobody in any more, and is still marked as made or adopted by `owner`."""
     facts = situation.facts
-    sid = mark.make(situation.keys, facts.account, role.name, owner)
+    sid = mark.make(situation.keys, facts.account, role.name, owner, kind)
     # A Deny has to name some provider: where the cluster's isn't known, the one that the role names.
     own = next(iter(federated(role.trust)), "")
     host = facts.host or arn.provider_host(own)

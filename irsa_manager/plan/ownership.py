@@ -119,7 +119,10 @@ def trusts_bound(role: ObservedRole, status: IRSAStatus) -> bool:
 
 
 def foreign_key(role: ObservedRole) -> bool:
-    """Whether the role bears a mark, but none that our keys verify: of another cluster, or of a key that is lost."""
+    """Whether anything on the role has a mark's form, whatever key made it.
+
+    Of a role that whose() calls UNMARKED it is another cluster's, of a key that is lost, or in the tag alone.
+    """
     return any(looks_like_one(text) for text in marks(role))
 
 

@@ -26,7 +26,7 @@ from irsa_manager.plan.ownership import adoptable, entry, marked, trusted_status
 from irsa_manager.plan.takeover import kept_audiences
 from irsa_manager.plan.tenancy import Denied, Permit, judge
 from irsa_manager.trust import arn
-from irsa_manager.trust.document import deny_all, sids, subjects, too_deep, without
+from irsa_manager.trust.document import subjects, too_deep, without
 from irsa_manager.trust.evaluate import Token, evaluate, suggest
 
 
@@ -44,7 +44,7 @@ def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True, rewrite: b
     permit = _permit(irsa, status, observed, situation, mine=owner.mine)
     if isinstance(permit, Denied):
         return Decision(
-            plan=Plan(_withdrawn(observed, situation) if observed is not None and owner.mine else ()),
+            plan=Plan(_withdrawn(irsa, observed, owner, situation) if observed is not None and owner.mine else ()),
             role=observed if owner.mine else None,
             ready_problem=problems.denied(permit, irsa),
             bound=irsa.status.service_accounts,
@@ -91,10 +91,10 @@ def permitted(irsa: IRSA, situation: Situation) -> bool:
     return isinstance(_permit(irsa, status, observed, situation, mine=mine), Permit)
 
 
-def _withdrawn(observed: ObservedRole, situation: Situation) -> tuple[AwsAction, ...]:
+def _withdrawn(irsa: IRSA, observed: ObservedRole, owner: Whose, situation: Situation) -> tuple[AwsAction, ...]:
     """What a denied object's role must lose all the same: subjects of namespaces that are gone.
 
-    Whoever makes such a namespace again would have the role.
+    Whoever makes such a namespace again would have the role. owner: MINE or ADOPTED, as the mark is to say.
     """
     facts = situation.facts
     own = arn.provider_arn(facts.partition, facts.account, facts.host)
@@ -111,7 +111,7 @@ def _withdrawn(observed: ObservedRole, situation: Situation) -> tuple[AwsAction,
     if not gone:
         return ()
     narrowed = without(observed.trust, gone) if observed.trust is not None else None
-    trust = narrowed or deny_all(next(iter(sids(observed.trust)), "none"), own)
+    trust = narrowed or disarmed(observed, irsa.key, situation, owner)
     return (UpdateTrust(role=observed.name, reason="a namespace that it trusted is gone", trust=trust),)
 
 

@@ -23,10 +23,12 @@ from irsa_manager.controller.roles import RoleStore
 from irsa_manager.controller.setup import Resolved
 from irsa_manager.controller.survey import Survey
 from irsa_manager.controller.view import ClusterView
+from irsa_manager.plan import actions as do
 from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.mark import MarkKeys, Whose, make
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.ownership import whose
+from irsa_manager.plan.removal import decide_deletion
 
 ACCOUNT, HOST, KEYS, LOST = "111122223333", "oidc.example.test/id/A", MarkKeys(b"k" * 32), MarkKeys(b"l" * 32)
 FACTS = ClusterFacts(
@@ -105,3 +107,26 @@ def test_a_role_that_two_would_have_is_told_of_both_and_signed_for_neither() -> 
     assert [(c.irsa.key, c.rival) for c in found] == [("a/one", "a/two"), ("a/two", "a/one")]
     assert sum("not signed" in line for line in lines(found)) == 2
     assert candidates(seen(role(), irsa("one", UPSTREAMS), irsa("two", OURS)), "b") == []
+
+
+def test_a_role_whose_lost_mark_says_adopted_is_signed_as_such_and_never_deleted() -> None:
+    tagged = replace(role(), tags={names.TAG_MARK: make(KEYS, ACCOUNT, "r", "a/i", Whose.ADOPTED)})
+    made = replace(role(), tags={names.TAG_MARK: make(KEYS, ACCOUNT, "r", "a/i")})
+    for observed, whose_is, kinds in (
+        (tagged, Whose.ADOPTED, [do.UpdateTrust]),
+        (made, Whose.MINE, [do.UpdateTrust, do.DeleteRole]),
+    ):
+        asking = irsa("i", IRSAStatus())
+        (candidate,) = candidates(seen(observed, asking))
+        after = replace(asking, status=signed_anew(candidate, ACCOUNT, KEYS))
+        assert whose(observed, "a/i", ACCOUNT, KEYS, after.status) is whose_is
+        plan = decide_deletion(after, seen(observed, after).situation(after)).plan
+        assert [type(action) for action in plan.actions] == kinds
+        # And that is what the administrator reads before.
+        told = " ".join(lines([candidate]))
+        assert ("deletes a role with its object" in told) == (do.DeleteRole in kinds)
+        assert ("it is never deleted" in told) == (do.DeleteRole not in kinds)
+    both = " ".join(
+        lines([*candidates(seen(tagged, irsa("i", IRSAStatus()))), *candidates(seen(role(), irsa("j", OURS)))])
+    )
+    assert "deletes a role with its object if cleanup is true, unless it is signed as adopted" in both

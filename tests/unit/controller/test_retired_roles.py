@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from irsa_manager.api.irsa import IRSA, IRSASpec, IRSAStatus, Record, RoleSpec, RoleStatus, ServiceAccountSpec
 from irsa_manager.api.kube import Metadata
 from irsa_manager.controller.status import foretold, signed
+from irsa_manager.controller.trouble import role_arn
 from irsa_manager.plan.facts import ClusterFacts, NamespaceFact, Situation
 from irsa_manager.plan.mark import MarkKeys, Whose
 from irsa_manager.plan.observed import ObservedRole
@@ -106,3 +107,12 @@ def test_what_is_written_before_a_rename_vouches_for_what_is_ours() -> None:
     after = replace(of, status=foretold(of, decision, FACTS, KEYS))
     for role in roles.values():
         assert verdict(role, after) is Whose.MINE
+
+
+def test_an_old_role_that_can_not_be_read_has_its_own_arn_and_not_the_one_of_the_new_name() -> None:
+    start = f"arn:aws:iam::{ACCOUNT}:role"
+    current = replace(CURRENT, arn=f"{start}/x/current")
+    of = irsa(replace(OLD, arn=f"{start}/y/old"), replace(OLD, name="far", arn="arn:aws:iam::999999999999:role/z/far"))
+    of = replace(of, status=replace(of.status, role=current))
+    for name, found in (("current", "x/current"), ("old", "y/old"), ("new", "new"), ("far", "far")):
+        assert role_arn(of, FACTS, name) == f"{start}/{found}"

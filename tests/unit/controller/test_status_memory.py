@@ -20,6 +20,7 @@ from irsa_manager.api.kube import Metadata
 from irsa_manager.controller import status as statuses
 from irsa_manager.controller.resigning import Candidate, signed_anew
 from irsa_manager.controller.telling import Told
+from irsa_manager.plan.actions import CreateRole
 from irsa_manager.plan.decision import Decision
 from irsa_manager.plan.facts import ClusterFacts, NamespaceFact, Situation
 from irsa_manager.plan.mark import MarkKeys, Whose
@@ -160,3 +161,24 @@ def test_nothing_that_somebody_wrote_into_a_list_of_former_roles_is_ever_signed(
         assert after.record != Record()
         assert whose(role("theirs"), "op/i", ACCOUNT, KEYS, after) is Whose.UNMARKED
         assert whose(role("theirs", id="", trust=None, tags=None), "op/i", ACCOUNT, KEYS, after) is Whose.UNMARKED
+
+
+def test_an_adopted_role_that_went_is_remembered_until_another_one_is_made():
+    obj = irsa("old", adopted())
+    decision = decided(obj)
+    assert CreateRole in [type(action) for action in decision.plan.actions]
+    for unanswered in (False, True):
+        after = judged(obj, decision, None, whole=False, unanswered=unanswered)
+        for field in ("role", "record", "adoption", "kept_bindings", "service_accounts"):
+            assert getattr(after, field) == getattr(obj.status, field)
+        assert vouched_for(after)
+        assert after.conditions[0].reason == "AWSUnavailable"
+
+
+def test_a_claim_keeps_the_inline_policies_that_were_about_to_be_put_on_the_role():
+    found = role("new", id="", trust=None, inline=None)
+    for before, kept in (("new", ("mine",)), ("other", ())):
+        status = IRSAStatus(role=RoleStatus(before, account_id=ACCOUNT, inline_policies=("mine",)))
+        claimed = statuses.claimed(irsa("new", status), found, FACTS, KEYS)
+        assert claimed.role.inline_policies == kept
+        assert vouched_for(claimed)

@@ -11,6 +11,7 @@ from test_planner_cases import OWNER, irsa, own_role, situation
 
 from irsa_manager.api import names
 from irsa_manager.api.irsa import Adoption, IRSAStatus, RoleSpec, RoleStatus
+from irsa_manager.controller.status import adopting as begun
 from irsa_manager.controller.status import judged
 from irsa_manager.controller.telling import problem_told
 from irsa_manager.plan import actions as do
@@ -18,12 +19,14 @@ from irsa_manager.plan import diff_role
 from irsa_manager.plan.decision import Decision
 from irsa_manager.plan.mark import MarkKeys, Whose, make, sign_record
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import recorded, whose
+from irsa_manager.plan.ownership import recorded, vouched, whose
 from irsa_manager.plan.planner import decide
 
 GONE = "team-b/gone"
 NOW = "2026-11-24T00:00:00Z"
 LOST = MarkKeys(b"l" * 32)
+READ = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}]}
+WRITE = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}]}
 HAD = Adoption(attached_policies=("arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess",))
 
 
@@ -37,8 +40,9 @@ def marked(owner: str, keys: MarkKeys = KEYS, kind: Whose = Whose.MINE, *, told:
     return own_role(tags={names.TAG_MARK: mark, names.TAG_OWNER: told or owner})
 
 
-def adopted(keys: MarkKeys) -> IRSAStatus:
-    status = IRSAStatus(role=RoleStatus(name="reports", id="AROA1", account_id=ACCOUNT, origin="Adopted"), adoption=HAD)
+def adopted(keys: MarkKeys, had: Adoption = HAD, *inline: str) -> IRSAStatus:
+    role = RoleStatus(name="reports", id="AROA1", account_id=ACCOUNT, origin="Adopted", inline_policies=inline)
+    status = IRSAStatus(role=role, adoption=had)
     return replace(status, record=replace(status.record, mac=sign_record(keys, recorded(status, OWNER, ACCOUNT))))
 
 
@@ -50,7 +54,12 @@ def test_a_role_that_an_object_left_behind_may_be_adopted_by_another():
 
 
 def test_a_role_whose_object_lives_is_not_adopted_though_a_tag_names_one_that_is_gone():
-    for role in (marked(GONE), marked(GONE, told="team-b/never")):
+    living = make(KEYS, ACCOUNT, "reports", GONE)
+    before = make(KEYS, ACCOUNT, "reports", "team-b/before")
+    # Who may only tag roles could put the mark back that it had from an object that is gone.
+    tags = {names.TAG_OWNER: "team-b/before", names.TAG_MARK: before}
+    replayed = own_role(tags=tags, trust={"Version": "2012-10-17", "Statement": [{"Sid": living}]})
+    for role in (marked(GONE), marked(GONE, told="team-b/never"), replayed):
         decision = adopting(role, objects={OWNER, GONE})
         assert decision.plan.empty
         assert decision.role_problem is not None
@@ -127,3 +136,41 @@ def test_an_adopted_role_is_never_called_made_though_what_it_had_is_lost():
     assert after.adoption is UNSET
     # Nor where somebody then edits both marks away, and the record is all that is left.
     assert whose(own_role(tags={}), OWNER, ACCOUNT, KEYS, after) is Whose.ADOPTED
+
+
+def test_an_inline_policy_that_an_adopted_role_had_comes_back_when_the_spec_drops_it():
+    had = Adoption(trust_policy={"Version": "2012-10-17", "Statement": []}, inline_policies={"Mine": READ})
+    wanted = irsa(status=adopted(KEYS, had, "mine"), iam_role=RoleSpec(name="reports", management_policy="Adopt"))
+    role = replace(marked(OWNER, kind=Whose.ADOPTED), inline={"mine": WRITE})
+    decision = decide(wanted, situation(role))
+    puts = [a for a in decision.plan.actions if isinstance(a, do.PutInlinePolicy | do.DeleteInlinePolicy)]
+    assert [(type(a), a.name, getattr(a, "document", None)) for a in puts] == [(do.PutInlinePolicy, "Mine", READ)]
+    assert "before the adoption" in puts[0].reason
+    again = decide(wanted, situation(replace(role, inline={"mine": READ})))
+    assert not [a for a in again.plan.actions if isinstance(a, do.PutInlinePolicy | do.DeleteInlinePolicy)]
+
+
+def test_what_an_adoption_is_about_to_put_on_a_role_is_on_record_before_the_first_write():
+    role = own_role(tags={}, inline={"theirs": READ})
+    wanted = irsa(
+        iam_role=RoleSpec(name="reports", management_policy="Adopt"), inline_policies={"ours": WRITE, "theirs": WRITE}
+    )
+    decision = decide(wanted, situation(role, objects={OWNER}))
+    assert decision.adopting
+    after = begun(wanted, decision, FACTS, KEYS)
+    assert after.role.inline_policies == ("ours", "theirs")
+    assert vouched(after, OWNER, ACCOUNT, KEYS)
+    # Whatever of it was written before a crash goes, and what was there comes back.
+    assert after.adoption is not UNSET
+    crashed = replace(role, inline={"ours": WRITE, "theirs": WRITE})
+    actions = diff_role.give_back(crashed, after.adoption, after.role, "the object is released")
+    found = [a for a in actions if isinstance(a, do.PutInlinePolicy | do.DeleteInlinePolicy)]
+    assert [(type(a), a.name) for a in found] == [(do.DeleteInlinePolicy, "ours"), (do.PutInlinePolicy, "theirs")]
+
+
+def test_inline_policies_that_can_not_be_read_go_back_too():
+    dark = ObservedRole(name="reports", arn=f"arn:aws:iam::{ACCOUNT}:role/reports", id="", attached=())
+    had = Adoption(inline_policies={"Theirs": READ})
+    actions = diff_role.give_back(dark, had, RoleStatus(name="reports", inline_policies=("ours", "theirs")), "why")
+    found = [(type(a), a.name) for a in actions if isinstance(a, do.PutInlinePolicy | do.DeleteInlinePolicy)]
+    assert found == [(do.DeleteInlinePolicy, "ours"), (do.PutInlinePolicy, "Theirs")]

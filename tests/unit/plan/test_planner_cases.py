@@ -29,12 +29,12 @@ from irsa_manager.api.kube import LabelSelector, Metadata
 from irsa_manager.plan import actions as do
 from irsa_manager.plan.diff_role import trust_difference
 from irsa_manager.plan.facts import NamespaceFact, Situation
-from irsa_manager.plan.mark import make, sign_record
+from irsa_manager.plan.mark import Whose, make, sign_record
 from irsa_manager.plan.observed import ObservedRole, ObservedServiceAccount
 from irsa_manager.plan.ownership import recorded
 from irsa_manager.plan.planner import decide
 from irsa_manager.plan.removal import decide_deletion
-from irsa_manager.trust.document import canonical, subjects, too_deep
+from irsa_manager.trust.document import canonical, sids, subjects, too_deep
 
 OWNER = f"{FACTS.operator_namespace}/reports"
 OTHER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.example.com/b"
@@ -243,6 +243,13 @@ def test_a_mark_in_the_tag_alone_is_no_evidence_since_who_may_only_tag_could_put
     assert replayed.plan.empty
     assert replayed.role_problem is not None
     assert replayed.role_problem.code == "OwnershipUnknown"
+    # Also where the record's key is lost, what is told is what there is to see and to do.
+    lost = replace(vouching(own_role()), record=Record("0" * 22))
+    doubted = decide(irsa(status=lost), situation(own_role(trust=bare))).role_problem
+    assert doubted is not None
+    for problem in (replayed.role_problem, doubted):
+        assert problem.facts["cause"].startswith("its tag bears this object's mark")
+        assert "adopt --all-mine" in problem.facts["fix"]
     for role, status in ((own_role(trust=bare), vouching(own_role())), (own_role(), None)):
         assert decide(irsa(status=status), situation(role)).role_problem is None
     deleting = decide_deletion(irsa(), situation(own_role(trust=bare)))
@@ -308,3 +315,30 @@ def test_what_points_to_a_role_that_is_gone_is_left_unless_it_was_this_objects()
     record = Record(sign_record(KEYS, recorded(status, "team-a/reports", ACCOUNT)))
     asking.status = replace(status, record=record)
     assert [a.namespace for a in decide_deletion(asking, seen).plan.actions] == ["team-a", "x"]
+
+
+@pytest.mark.parametrize("kind", [Whose.MINE, Whose.ADOPTED])
+def test_a_denied_role_that_trusts_nobody_any_more_still_bears_its_own_mark(kind: Whose):
+    key = "team-a/reports"
+    mark = make(KEYS, ACCOUNT, "reports", key, kind)
+
+    def trusting(sid: str) -> dict[str, Any]:
+        return {
+            "Sid": sid,
+            "Effect": "Allow",
+            "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{HOST}"},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {"StringEquals": {f"{HOST}:sub": "system:serviceaccount:gone:app"}},
+        }
+
+    trust = {"Version": "2012-10-17", "Statement": [trusting("SomebodyElses"), trusting(mark)]}
+    role = own_role(tags={}, trust=trust)
+    tenant = replace(irsa(), metadata=Metadata(name="reports", namespace="team-a", generation=1))
+    decision = decide(tenant, situation(role))
+    assert decision.ready_problem is not None
+    assert decision.ready_problem.code == "TenancyDenied"
+    (action,) = decision.plan.actions
+    assert isinstance(action, do.UpdateTrust)
+    assert subjects(action.trust) == set()
+    assert sids(action.trust) == [mark]
+    assert decide(tenant, situation(replace(role, trust=action.trust))).plan.empty

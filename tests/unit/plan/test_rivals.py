@@ -22,6 +22,7 @@ from irsa_manager.plan.rivals import goes_before
 
 OLD, NEW = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 HOME = FACTS.operator_namespace
+DARK = ObservedRole("reports", f"arn:aws:iam::{ACCOUNT}:role/reports", "", attached=())
 FOREIGN = ObservedRole("reports", f"arn:aws:iam::{ACCOUNT}:role/reports", "AROA9", trust={}, attached=(), inline={})
 
 
@@ -35,9 +36,9 @@ def irsa(name: str, made: str = OLD, namespace: str = HOME, **spec: Any) -> IRSA
     return IRSA(metadata, IRSASpec(**{**defaults, **spec}), IRSAStatus())
 
 
-def had(irsa: IRSA, keys: MarkKeys = KEYS) -> IRSA:
+def had(irsa: IRSA, keys: MarkKeys = KEYS, role_id: str = "AROA1") -> IRSA:
     """The same with a status that says that the role was its own."""
-    status = IRSAStatus(role=RoleStatus(name="reports", id="AROA1", account_id=ACCOUNT, origin="Created"))
+    status = IRSAStatus(role=RoleStatus(name="reports", id=role_id, account_id=ACCOUNT, origin="Created"))
     mac = sign_record(keys, recorded(status, irsa.key, ACCOUNT))
     return replace(irsa, status=replace(status, record=Record(mac)))
 
@@ -100,6 +101,24 @@ def test_a_role_to_be_adopted_is_contended_only_by_those_who_would_adopt_it() ->
     younger, elder = irsa("a", NEW, iam_role=adopting), irsa("z", OLD, iam_role=adopting)
     assert goes_before(younger, [elder], situation(FOREIGN)) == elder.key
     assert goes_before(younger, [ELDER], situation(FOREIGN)) == ""
+
+
+def test_nobody_adopts_a_role_in_the_dark_that_anothers_record_says_it_has() -> None:
+    taker = irsa("a", OLD, iam_role=RoleSpec(name="reports", management_policy="Adopt"))
+    for role_id in ("", "AROA1"):
+        maker = had(irsa("z", NEW), role_id=role_id)
+        seen = replace(situation(DARK), objects={taker.key, maker.key})
+        assert goes_before(taker, [maker], seen) == maker.key
+        decision = decide(taker, replace(seen, rival=maker.key))
+        assert decision.plan.empty
+        assert decision.role_problem is not None
+        assert decision.role_problem.code == "Conflict"
+        assert maker.key in decision.role_problem.facts["holder"]
+    # A record that isn't ours holds nobody up, nor does one where the role's marks can be read.
+    forged = had(irsa("z", NEW), MarkKeys(b"f" * 32), "")
+    assert goes_before(taker, [forged], situation(DARK)) == ""
+    assert goes_before(taker, [had(irsa("z", NEW))], situation(FOREIGN)) == ""
+    assert decide(taker, replace(situation(DARK), objects={taker.key})).adopting
 
 
 def test_the_one_that_waits_writes_nothing_and_says_for_whom() -> None:
