@@ -75,9 +75,10 @@ class Outcome(Struct, frozen=True):
     outrun: bool = False
 
     @property
-    def role_gone(self) -> bool:
-        """Whether IAM said that the role isn't there."""
-        return any(isinstance(f.error, AwsMissing) and f.error.code != "PolicyNotFound" for f in self.failures)
+    def role_gone(self) -> str:
+        """Name of the first role of which IAM said that it isn't there: of the spec or an old one; "" for none."""
+        gone = (f.action.role for f in self.failures if isinstance(f.action, AwsAction) and _role_gone(f.error))
+        return next(gone, "")
 
     @property
     def unanswered(self) -> bool:
@@ -159,7 +160,7 @@ class Hands:
                 continue
             except IrsaError as error:
                 failures.append(Failure(action, error))
-                if isinstance(error, TRANSIENT) or isinstance(action, _FOUNDATION) or self._role_gone(action, error):
+                if isinstance(error, TRANSIENT) or isinstance(action, _FOUNDATION) or _role_gone(error):
                     return Outcome(tuple(done), tuple(failures), stopped=True, outrun=outrun)
                 continue
             done.append(action)
@@ -196,9 +197,6 @@ class Hands:
         if known is not None or after is not None:
             self._roles.wrote(action.role, after)
 
-    def _role_gone(self, action: AwsAction | KubeAction, error: IrsaError) -> bool:
-        return isinstance(action, AwsAction) and isinstance(error, AwsMissing) and error.code != "PolicyNotFound"
-
     async def _on_kube(self, action: KubeAction) -> None:
         namespace, name = action.namespace, action.name
         match action:
@@ -232,6 +230,10 @@ class Hands:
 def _own_tags(action: AwsAction | KubeAction) -> bool:
     """Whether the action sets our own tags: the spec's may be forbidden where ours are allowed (aws:TagKeys)."""
     return isinstance(action, do.TagRole) and all(key.startswith(names.OWN_PREFIX) for key in action.tags)
+
+
+def _role_gone(error: IrsaError) -> bool:
+    return isinstance(error, AwsMissing) and error.code != "PolicyNotFound"
 
 
 def _about(action: AwsAction | KubeAction, role: str) -> bool:

@@ -187,9 +187,9 @@ class Reconciler:
         """Give an adopted role back that the spec no longer adopts; what it had is forgotten only when that is done."""
         outcome = await self._c.hands.carry_out(decision.plan)
         self._c.reporter.tell(irsa, outcome, facts.account, None)
-        name = irsa.status.role.name
-        if outcome.role_gone:
-            self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts, name)))
+        gone, name = outcome.role_gone, irsa.status.role.name
+        if gone:
+            self._roles.saw(gone, await look(self._c.aws, self._roles, gone, role_arn(irsa, facts, gone)))
         if outcome.failures:
             told = failure_told(outcome.failures[0], outcome.done, None)
             await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, told, now))
@@ -256,12 +256,12 @@ class Reconciler:
                 accounts_told = accounts_told or told
         if decision.role_warning is not None:
             role_told = role_told or problem_told(decision.role_warning)
-        if outcome.role_gone and not self._roles.settling(desired.role.name):
-            # Deleted behind our back since the last sweep: look, and make it again.
-            name = desired.role.name
-            if self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts, name))):
+        gone = outcome.role_gone
+        if gone and not self._roles.settling(gone):
+            # Deleted behind our back since the last sweep, maybe the old role of a rename: look, and go on from there.
+            if self._roles.saw(gone, await look(self._c.aws, self._roles, gone, role_arn(irsa, facts, gone))):
                 return 0.0
-            raise TryAgain("AWSUnavailable", f"Role {desired.role.name} is there for some calls and not for others.")
+            raise TryAgain("AWSUnavailable", f"Role {gone} is there for some calls and not for others.")
         if role is not None and role_told is None and not self._c.hands.tagging:
             role_told = self._untagged(desired.role, role)
         if role is None and role_told is None:

@@ -130,6 +130,44 @@ def test_the_old_role_of_a_rename_is_not_forgotten_where_it_can_not_be_read(bare
     assert lab.aws.subjects(second) == {f"{namespace}/web"}
 
 
+def test_a_rename_in_the_dark_forgets_nothing_though_the_new_role_is_refused_at_first(
+    bare_lab: Lab, start_as: StartAs
+) -> None:
+    lab, manager = bare_lab, Manager(bare_lab.aws, ROW)
+    first, second, left, kept = unique("first"), unique("second"), lab.namespace(), lab.namespace()
+    start_as(manager)
+    path = {"path": f"/{unique('team')}/"}
+    lab.make_account(left, "web", annotations={"note": "x"})
+    irsa = lab.irsa(spec(first, "web", left, kept, iamRole=path, iamPolicies=[S3]))
+    before = irsa.wait_ready()
+    assert path["path"] in before["role"]["arn"]
+    token = lab.token(left, "web")
+    # The same identity again, whose controller has written nothing itself.
+    start_as(manager)
+    blind(irsa)
+    manager.without("iam:CreateRole")
+    irsa.patch({"iamRole": {"name": second, "path": None}, "serviceAccount": {"namespaces": [kept]}})
+    irsa.wait_reason("PermissionMissing", "False")
+    assert "iam:CreateRole" in irsa.condition("Ready")["message"]
+    refused = irsa.status
+    assert [old["arn"] for old in refused["retiredRoles"]] == [before["role"]["arn"]]
+    for field in ("serviceAccounts", "serviceAccountCount"):
+        assert refused[field] == before[field]
+    assert lab.annotations(left, "web")[ROLE_ARN] == before["role"]["arn"]
+    assert lab.aws.assume(before["role"]["arn"], token) == ""
+    start_as(manager)
+    manager.without()
+    irsa.touch()
+    after = irsa.wait_ready()
+    assert lab.aws.role(first) is None
+    assert lab.aws.subjects(second) == {f"{kept}/web"}
+    lab.wait_bound(kept, "web", second)
+    # It is told by the ARN of the old role, whose path the spec no longer has.
+    assert lab.annotations(left, "web") == {"note": "x"}
+    assert not after.get("retiredRoles")
+    assert not after.get("intent")
+
+
 @pytest.mark.soak
 @pytest.mark.skipif(not SOAK, reason="it waits for 20 s; make soak runs it")
 def test_a_role_that_is_deleted_by_hand_is_made_again_where_it_can_not_be_read(

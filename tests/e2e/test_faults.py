@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from e2e_controllers import Controllers
 from e2e_lab import Irsa, Lab, spec, unique
 
 READ = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
@@ -125,3 +126,29 @@ def test_an_outage_of_aws_leaves_what_is_there_and_is_over_by_itself(lab: Lab) -
     lab.aws.faults()
     irsa.wait_ready()
     assert lab.aws.attached(role) == {"AmazonS3ReadOnlyAccess"}
+
+
+def test_who_is_gone_leaves_the_trust_of_a_denied_object_though_aws_fails_at_first(
+    lab: Lab, controllers: Controllers
+) -> None:
+    role, home, goes = unique("role"), lab.namespace(), lab.namespace()
+    setup = lab.setup({"tenancy": {"default": "Unrestricted"}})
+    irsa = lab.irsa(spec(role, "web", home, goes), namespace=home)
+    irsa.wait_ready()
+    lab.patch(setup, {"spec": {"tenancy": {"default": "Deny"}}})
+    irsa.wait_reason("TenancyDenied", "False")
+    assert lab.aws.subjects(role) == {f"{home}/web", f"{goes}/web"}
+    controllers.stop_usual()
+    lab.delete(f"/api/v1/namespaces/{goes}")
+    lab.eventually(lambda: lab.get(f"/api/v1/namespaces/{goes}") is None, "the namespace is gone")
+    lab.aws.faults(error=1.0, operations=["UpdateAssumeRolePolicy"])
+    lab.aws.reset_calls()
+    controllers.ensure_usual()
+    lab.eventually(lambda: lab.aws.calls().get("UpdateAssumeRolePolicy"), "it was tried")
+    assert lab.aws.subjects(role) == {f"{home}/web", f"{goes}/web"}
+    # Nothing happens any more that would have it looked at: it is tried again by itself.
+    lab.aws.faults()
+    lab.eventually(lambda: lab.aws.subjects(role) == {f"{home}/web"}, "who is gone is out of the trust")
+    irsa.wait_event("TrustUpdated", "a namespace that it trusted is gone")
+    assert irsa.condition("Ready")["reason"] == "TenancyDenied"
+    lab.wait_bound(home, "web", role)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from e2e_lab import ROLE_ARN, Lab, spec, unique
+from e2e_process import Controller
 
 from irsa_manager.api import names
 
@@ -108,3 +110,29 @@ def test_an_adopted_role_is_never_deleted_though_status_and_marks_are_lost_one_a
     irsa.patch({"suspend": False})
     irsa.wait_gone()
     assert portrait(lab, role)["RoleId"] == before["RoleId"]
+
+
+def test_a_release_waits_for_the_key_that_vouches_for_what_an_adopted_role_had(
+    lab: Lab, run_controller: Callable[..., Controller], restart: Callable[[], Controller]
+) -> None:
+    role, namespace, stranger = unique("role"), lab.namespace(), lab.namespace("stranger")
+    before = somebodys(lab, role)
+    irsa = lab.irsa(managing("Adopt", role, namespace))
+    adoption = irsa.wait_ready()["adoption"]
+    held = portrait(lab, role)
+    assert held != before
+    # Another namespace's Secret: another key.
+    run_controller({"--namespace": stranger})
+    lab.patch(irsa.path, {"metadata": {"annotations": {names.ANNOTATION_RELEASE: "true"}}})
+    irsa.wait_reason("OwnershipUnknown", "False")
+    message = irsa.condition("Ready")["message"]
+    assert "signed with another key than Secret irsa-manager-mark has" in message
+    assert "Restore that Secret from your backup" in message
+    assert irsa.status["adoption"] == adoption
+    assert portrait(lab, role) == held
+    assert "RoleReleased" not in [reason for reason, _ in irsa.events()]
+    restart()
+    irsa.wait_event("RoleReleased", role)
+    lab.eventually(lambda: "finalizers" not in (irsa.get() or {})["metadata"], "the object is let go")
+    assert portrait(lab, role) == before
+    assert ROLE_ARN in lab.annotations(namespace, "web")
