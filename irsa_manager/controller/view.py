@@ -263,8 +263,9 @@ class ClusterView:
     ) -> dict[Key, str]:
         """Of these ServiceAccounts those that another living object claims and holds.
 
-        Who is annotated with a role of its own holds it, then who is older, then who comes first by name. An object
-        that could bind nobody, since its role isn't its own or tenancy denies it, holds only what it has bound.
+        Whose own role it is annotated with holds it, then who refers to that role, then who is older, then who comes
+        first by name. An object that could bind nobody, since its role isn't its own or tenancy denies it, holds only
+        what it has bound to a role of its own.
         """
         bare = Situation(facts=facts, keys=keys, namespaces=self._namespace_facts, roles=self.roles.roles)
         holders: dict[Key, str] = {}
@@ -300,8 +301,16 @@ class ClusterView:
         known = [self.roles.get(name) for name in _role_names(irsa)] if role else []
         return any(o is not None and o.arn == role and self._mine(irsa, o, situation) for o in known)
 
-    def _rank(self, irsa: IRSA, place: Key, situation: Situation) -> tuple[bool, str, str]:
-        return (not self._holds(irsa, place, situation), irsa.metadata.creation_timestamp, irsa.key)
+    def _refers(self, irsa: IRSA, place: Key) -> bool:
+        """Whether the ServiceAccount is annotated with the role that the object only refers to."""
+        if irsa.spec is UNSET or irsa.spec.iam_role.management_policy != "Reference":
+            return False
+        observed = self.roles.get(irsa.spec.iam_role.name)
+        return observed is not None and observed.arn == _points_to(self.accounts.get(f"{place[0]}/{place[1]}"))
+
+    def _rank(self, irsa: IRSA, place: Key, situation: Situation) -> tuple[bool, bool, str, str]:
+        held = self._holds(irsa, place, situation)
+        return (not held, not self._refers(irsa, place), irsa.metadata.creation_timestamp, irsa.key)
 
     @staticmethod
     def _mine(irsa: IRSA, observed: ObservedRole, situation: Situation) -> bool:

@@ -150,6 +150,27 @@ def test_a_referenced_role_is_enough_to_hold():
     assert cluster.holder("a/first", "a", "app") == "a/first"
 
 
+def test_who_refers_to_the_role_that_it_is_annotated_with_goes_before_who_is_older_but_not_before_the_roles_owner():
+    cluster = Cluster()
+    cluster.namespace("a")
+    cluster.account("a/app", cluster.role("r1", "n/owner"))
+    irsa = cluster.irsa("a/refers", "r1", "app", "a", created="2")
+    assert irsa.spec is not UNSET
+    irsa.spec = replace(irsa.spec, iam_role=RoleSpec(name="r1", management_policy="Reference"))
+    cluster.irsa("n/older", "r2", "app", "a", created="1")
+    assert cluster.holder("n/older", "a", "app") == "a/refers"
+    assert cluster.holder("a/refers", "a", "app") == "a/refers"
+    cluster.irsa("n/owner", "r1", "app", "a", created="3")
+    assert cluster.holder("a/refers", "a", "app") == "n/owner"
+    assert cluster.holder("n/owner", "a", "app") == "n/owner"
+    # A word in a spec that tenancy denies holds nothing.
+    tenant = cluster.irsa("a/tenant", "r3", "app", "a", created="4")
+    cluster.gone("n/owner")
+    cluster.gone("n/older")
+    assert cluster.view.situation(tenant, FACTS, KEYS).holders == {("a", "app"): "a/refers"}
+    assert cluster.view.situation(tenant, CLOSED, KEYS).holders == {}
+
+
 def test_what_only_the_go_program_and_we_have_written_counts_as_made():
     def made(*writers: tuple[str, str]) -> bool:
         fields = [OwnedFields(manager, operation) for manager, operation in writers]
