@@ -70,7 +70,7 @@ def test_examples_of_the_limits_are_judged_as_the_page_says(field: str) -> None:
 
 
 def test_the_example_opens_what_it_seems_to_and_nothing_else() -> None:
-    team_a = {"team": "a"}
+    team_a = {"kubernetes.io/metadata.name": "team-a"}
     right = asked(iamPolicies=["customer/team-a-x", "AmazonS3ReadOnlyAccess"])
     assert ask(right, EXAMPLE, labels=team_a) == Permit(boundary="arn:aws:iam::111122223333:policy/team-a-boundary")
     for wrong in (
@@ -81,5 +81,5 @@ def test_the_example_opens_what_it_seems_to_and_nothing_else() -> None:
     ):
         assert isinstance(ask(wrong, EXAMPLE, labels=team_a), Denied)
     data = irsa(asked(role={"name": "data-x", "path": "/data/", "tags": {"a": "b"}}), "team-a")
-    assert ask(data, EXAMPLE, labels={"team": "reports"}) == Permit()
-    assert isinstance(ask(data, EXAMPLE, labels={"team": "c"}), Denied)
+    assert ask(data, EXAMPLE, labels={"kubernetes.io/metadata.name": "reports"}) == Permit()
+    assert isinstance(ask(data, EXAMPLE, labels={"kubernetes.io/metadata.name": "c"}), Denied)
