@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from msgspec import UNSET
 
@@ -12,7 +12,7 @@ from irsa_manager.plan import diff_role
 from irsa_manager.plan.actions import AwsAction, UpdateTrust
 from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import Whose
-from irsa_manager.plan.namespaces import protected
+from irsa_manager.plan.namespaces import protected, resolve
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.ownership import owner_of, trusted_status
 from irsa_manager.plan.patterns import covered
@@ -52,22 +52,28 @@ def in_reach(irsa: IRSA, keys: Iterable[tuple[str, str]], situation: Situation) 
 
 
 def released(
-    before: Iterable[tuple[str, str]], situation: Situation, roles: Iterable[ObservedRole]
+    irsa: IRSA,
+    before: Iterable[tuple[str, str]],
+    situation: Situation,
+    roles: Iterable[ObservedRole],
+    arns: Collection[str],
 ) -> set[tuple[str, str]]:
-    """ServiceAccounts that may have to be released: the status' list, and those that we made and our roles trust.
+    """ServiceAccounts that may have to be released: the status' list, and of those that we made and that point to our
+    roles the ones that the object asks for, or that the role trusts.
 
-    One that only points to a role of ours may be another object's that refers to it, or a copy.
+    Any other that points to a role of ours may be another object's that refers to it, or a copy. arns: of these roles,
+    and of those that are gone.
     """
-    found = set(before)
-    for role in roles:
-        trusted = {name for _, name in subjects(role.trust)}
-        found |= {
-            key
-            for key, account in situation.service_accounts.items()
-            if account.made
-            and account.annotations.get(names.ANNOTATION_ROLE_ARN) == role.arn
-            and subject(*key) in trusted
-        }
+    found, asked = set(before), set[tuple[str, str]]()
+    if irsa.spec is not UNSET:
+        spec = irsa.spec.service_account
+        reach = resolve(spec, situation.namespaces, situation.facts.operator_namespace)
+        asked = {(namespace, name) for namespace in reach.living for name in spec.names}
+    trusting = {role.arn: {name for _, name in subjects(role.trust)} for role in roles}
+    for key, account in situation.service_accounts.items():
+        role = account.annotations.get(names.ANNOTATION_ROLE_ARN, "")
+        if account.made and role in arns and (key in asked or subject(*key) in trusting.get(role, ())):
+            found.add(key)
     return found
 
 

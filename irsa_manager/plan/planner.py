@@ -204,7 +204,9 @@ def _back_first(
         # The role's ARN tells which are this object's, and only as long as the role is.
         before = {(b.namespace, b.name): b for b in status.service_accounts}
         arns = {role.arn for role in adopted}
-        leaving = released(before, situation, adopted) - {account.key for account in desired.service_accounts}
+        leaving = released(irsa, before, situation, adopted, arns) - {
+            account.key for account in desired.service_accounts
+        }
         actions += diff_accounts.release(
             leaving - situation.holders.keys(), situation.service_accounts, before, arns, why
         )
@@ -255,7 +257,7 @@ def _with_accounts(
         arns = {desired.role.arn, *(role.arn for role in old)}
         referenced = irsa.spec.iam_role.management_policy == "Reference"
         mine = [*old, *([observed] if observed is not None else [])]
-        found = in_reach(irsa, before, situation) if referenced else released(before, situation, mine)
+        found = in_reach(irsa, before, situation) if referenced else released(irsa, before, situation, mine, arns)
         leaving = found - wanted - held.keys()
         why = "no longer among the object's ServiceAccounts"
         actions += diff_accounts.release(leaving, accounts, before, arns, why)

@@ -55,11 +55,10 @@ def decide_deletion(irsa: IRSA, situation: Situation) -> Decision:
     status = trusted_status(irsa.status, irsa.key, facts.account, situation.keys)
     before = {(b.namespace, b.name): b for b in status.service_accounts}
     # Also what another object waits for: it makes its own, and if it goes as well nobody would take this away.
-    if spec.service_account.management_policy != "None":
-        leaving = released(before, situation, (*roles, *adopted))
-        actions += diff_accounts.release(leaving, situation.service_accounts, before, arns, why)
-        leaving = in_reach(irsa, before, situation) - situation.holders.keys()
-        actions += diff_accounts.release(leaving, situation.service_accounts, before, borrowed, why)
+    leaving = released(irsa, before, situation, (*roles, *adopted), arns)
+    actions += diff_accounts.release(leaving, situation.service_accounts, before, arns, why)
+    leaving = in_reach(irsa, before, situation) - situation.holders.keys()
+    actions += diff_accounts.release(leaving, situation.service_accounts, before, borrowed, why)
     for role in roles:
         actions += diff_role.remove(role, why, entry(irsa.status, role.name))
     return Decision(plan=Plan(tuple(actions)), old_roles=tuple(roles))
