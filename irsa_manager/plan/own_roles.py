@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterable
 from msgspec import UNSET
 
 from irsa_manager.api import names
-from irsa_manager.api.irsa import IRSA
+from irsa_manager.api.irsa import IRSA, IRSAStatus
 from irsa_manager.plan import diff_role
 from irsa_manager.plan.actions import AwsAction, UpdateTrust
 from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.namespaces import protected, resolve
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import owner_of, trusted_status
+from irsa_manager.plan.ownership import MADE, owner_of, trusted_status
 from irsa_manager.plan.patterns import covered
 from irsa_manager.plan.tenancy import targets
 from irsa_manager.trust import arn
@@ -75,6 +75,23 @@ def released(
         if account.made and role in arns and (key in asked or subject(*key) in trusting.get(role, ())):
             found.add(key)
     return found
+
+
+def gone_arns(status: IRSAStatus, situation: Situation) -> set[str]:
+    """ARNs of the old roles of a rename that somebody has deleted. status: as far as its record vouches for it.
+
+    The record vouches for a role's name and not for its path, but IAM has one role of a name, and there is none.
+    """
+    facts = situation.facts
+    start = arn.role_arn(facts.partition, facts.account, "/", "")
+    return {
+        old.arn
+        for old in status.retired_roles
+        if old.origin == MADE
+        and old.name.lower() not in situation.roles
+        and old.arn.startswith(start)
+        and old.arn.lower().endswith(f"/{old.name}".lower())
+    }
 
 
 def given_back(

@@ -21,7 +21,7 @@ from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.namespaces import is_glob, resolve
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.own_roles import given_back, in_reach, marked_roles, released
+from irsa_manager.plan.own_roles import given_back, gone_arns, in_reach, marked_roles, released
 from irsa_manager.plan.ownership import adoptable, entry, marked, trusted_status, verdict
 from irsa_manager.plan.takeover import kept_audiences
 from irsa_manager.plan.tenancy import Denied, Permit, judge
@@ -254,7 +254,7 @@ def _with_accounts(
         actions += diff_role.disarm(role, disarmed(role, irsa.key, situation), "the role was renamed")
     if policy != "None":
         wanted = {account.key for account in desired.service_accounts}
-        arns = {desired.role.arn, *(role.arn for role in old)}
+        arns = {desired.role.arn, *(role.arn for role in old), *gone_arns(status, situation)}
         referenced = irsa.spec.iam_role.management_policy == "Reference"
         mine = [*old, *([observed] if observed is not None else [])]
         found = in_reach(irsa, before, situation) if referenced else released(irsa, before, situation, mine, arns)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from e2e_lab import ROLE_ARN, Lab, spec, unique
+from e2e_process import Controller
 
 READ = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
 MANAGED: dict[str, dict[str, Any]] = {
@@ -148,3 +149,24 @@ def test_a_role_that_aws_does_not_show_yet_is_not_forgotten_by_a_deletion(
     irsa.wait_gone()
     lab.aws.faults()
     assert lab.aws.role(role) is None
+
+
+def test_a_rename_ends_though_somebody_has_deleted_the_old_role_unseen(
+    lab: Lab, run_controller: Callable[..., Controller]
+) -> None:
+    old, new, left, kept = unique("old"), unique("new"), lab.namespace(), lab.namespace()
+    irsa = lab.irsa(spec(old, "web", left, kept))
+    irsa.wait_ready()
+    # One that has seen the role at its start and sees no more for minutes.
+    run_controller({"--sweep-interval": "10m"})
+    lab.eventually(lambda: lab.sweeps() >= 1, "it has swept")
+    lab.wait_reconciles(irsa)
+    lab.aws.wipe(old)
+    irsa.patch({"iamRole": {"name": new}, "serviceAccount": {"namespaces": [kept]}})
+    status = irsa.wait_ready()
+    assert not status.get("retiredRoles")
+    assert lab.aws.subjects(new) == {f"{kept}/web"}
+    assert lab.account(left, "web") is None
+    assert lab.aws.role(old) is None
+    # It is as it was asked for: nothing is wrong, and nobody is told so.
+    assert not [message for reason, message in irsa.events() if reason in {"AWSUnavailable", "IRSAFailedRoleUpdate"}]

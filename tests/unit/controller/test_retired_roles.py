@@ -5,13 +5,24 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from irsa_manager.api.irsa import IRSA, IRSASpec, IRSAStatus, Record, RoleSpec, RoleStatus, ServiceAccountSpec
+from irsa_manager.api import names
+from irsa_manager.api.irsa import (
+    IRSA,
+    BoundServiceAccount,
+    IRSASpec,
+    IRSAStatus,
+    Record,
+    RoleSpec,
+    RoleStatus,
+    ServiceAccountSpec,
+)
 from irsa_manager.api.kube import Metadata
 from irsa_manager.controller.status import foretold, signed
 from irsa_manager.controller.trouble import role_arn
+from irsa_manager.plan.actions import DeleteServiceAccount
 from irsa_manager.plan.facts import ClusterFacts, NamespaceFact, Situation
 from irsa_manager.plan.mark import MarkKeys, Whose
-from irsa_manager.plan.observed import ObservedRole
+from irsa_manager.plan.observed import ObservedRole, ObservedServiceAccount
 from irsa_manager.plan.ownership import whose
 from irsa_manager.plan.planner import decide
 
@@ -116,3 +127,35 @@ def test_an_old_role_that_can_not_be_read_has_its_own_arn_and_not_the_one_of_the
     of = replace(of, status=replace(of.status, role=current))
     for name, found in (("current", "x/current"), ("old", "y/old"), ("new", "new"), ("far", "far")):
         assert role_arn(of, FACTS, name) == f"{start}/{found}"
+
+
+def test_what_points_to_an_old_role_that_is_gone_is_released_if_the_record_vouches_for_that_role() -> None:
+    start, victim = f"arn:aws:iam::{ACCOUNT}:role", f"arn:aws:iam::{ACCOUNT}:role/victim"
+    new = ObservedRole(name="new", arn=f"{start}/new", id="AROA2", attached=())
+    bound = (BoundServiceAccount("team-b", "app"),)
+
+    def released(old: RoleStatus, points_to: str, *roles: ObservedRole, vouched: bool = True) -> bool:
+        status = IRSAStatus(role=replace(CURRENT, name="new", id="AROA2"), retired_roles=(old,), service_accounts=bound)
+        made = IRSA(Metadata(name="a", namespace=FACTS.operator_namespace, generation=2), SPEC, status)
+        made.status = replace(status, record=signed(KEYS, made, status) if vouched else Record("0" * 22))
+        account = ObservedServiceAccount(
+            "team-b", "app", "u", "1", {}, {names.ANNOTATION_ROLE_ARN: points_to}, made=True
+        )
+        situation = Situation(
+            facts=FACTS,
+            keys=KEYS,
+            namespaces={"team-a": NamespaceFact()},
+            roles={role.name: role for role in (new, *roles)},
+            service_accounts={("team-b", "app"): account},
+        )
+        return DeleteServiceAccount in [type(action) for action in decide(made, situation).plan.actions]
+
+    old = replace(OLD, arn=f"{start}/x/old")
+    assert released(old, old.arn)
+    assert not released(old, old.arn, vouched=False)
+    assert not released(replace(old, origin=""), old.arn)
+    assert not released(old, victim)
+    # A forged ARN: what the record vouches for is the name.
+    assert not released(replace(old, arn=victim), victim)
+    # A role of that name that isn't ours is there.
+    assert not released(old, old.arn, replace(seen("old", "AROA9"), trust={}))
