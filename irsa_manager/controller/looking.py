@@ -8,6 +8,7 @@ from irsa_manager.aws.pacing import Priority
 from irsa_manager.aws.snapshot import read_attached, read_role
 from irsa_manager.controller.roles import RoleStore
 from irsa_manager.plan.observed import ObservedRole
+from irsa_manager.trust.arn import role_path
 
 
 async def look(
@@ -17,7 +18,7 @@ async def look(
 
     Without iam:GetRole what the last sweep showed is the most that can be known. Where there are no sweeps, or it
     showed no such role, the probe is ListAttachedRolePolicies: the role's policies are known, everything else isn't,
-    its unique id is "", and its ARN is taken to be `arn`. Raises AwsError.
+    its unique id is "", and its ARN and path are taken to be those of `arn`. Raises AwsError.
     """
     try:
         role = await read_role(aws, name, priority=priority)
@@ -32,4 +33,6 @@ async def look(
     if swept is not None and swept.id:
         return swept
     attached = await read_attached(aws, name, priority=priority)
-    return None if attached is None else ObservedRole(name=name, arn=arn, id="", attached=attached)
+    if attached is None:
+        return None
+    return ObservedRole(name=name, arn=arn, id="", path=role_path(arn), attached=attached)

@@ -52,6 +52,12 @@ def role_arn(partition: str, account: str, path: str, name: str) -> str:
     return f"arn:{partition}:iam::{account}:role{path}{name}"
 
 
+def role_path(role: str) -> str:
+    """The path in a role's ARN; it begins and ends with /."""
+    path = role.partition(":role/")[2].rpartition("/")[0]
+    return f"/{path}/" if path else "/"
+
+
 def policy_arn(policy: str, partition: str, account: str) -> str:
     """ARN of a managed policy as users name it.
 

@@ -144,6 +144,7 @@ def test_a_rename_in_the_dark_forgets_nothing_though_the_new_role_is_refused_at_
     token = lab.token(left, "web")
     # The same identity again, whose controller has written nothing itself.
     start_as(manager)
+    lab.wait_reconciles(irsa, 1)
     blind(irsa)
     manager.without("iam:CreateRole")
     irsa.patch({"iamRole": {"name": second, "path": None}, "serviceAccount": {"namespaces": [kept]}})
@@ -166,6 +167,8 @@ def test_a_rename_in_the_dark_forgets_nothing_though_the_new_role_is_refused_at_
     assert lab.annotations(left, "web") == {"note": "x"}
     assert not after.get("retiredRoles")
     assert not after.get("intent")
+    # Nor is a path that can't be read taken for another one.
+    assert "IRSAFailedRoleUpdate" not in [reason for reason, _ in irsa.events()]
 
 
 @pytest.mark.soak

@@ -25,6 +25,7 @@ from irsa_manager.plan.mark import MarkKeys, Whose
 from irsa_manager.plan.observed import ObservedRole, ObservedServiceAccount
 from irsa_manager.plan.ownership import whose
 from irsa_manager.plan.planner import decide
+from irsa_manager.trust.arn import role_path
 
 ACCOUNT = "111122223333"
 KEYS = MarkKeys(b"k" * 32)
@@ -127,6 +128,7 @@ def test_an_old_role_that_can_not_be_read_has_its_own_arn_and_not_the_one_of_the
     of = replace(of, status=replace(of.status, role=current))
     for name, found in (("current", "x/current"), ("old", "y/old"), ("new", "new"), ("far", "far")):
         assert role_arn(of, FACTS, name) == f"{start}/{found}"
+        assert role_path(role_arn(of, FACTS, name)) == f"/{found.removesuffix(name)}"
 
 
 def test_what_points_to_an_old_role_that_is_gone_is_released_if_the_record_vouches_for_that_role() -> None:
