@@ -230,6 +230,13 @@ _TABLE: Final[dict[str, Field]] = {
                 expression="self.all(a, self.all(b, a == b || a.lowerAscii() != b.lowerAscii()))",
                 message="IAM takes names that differ only in case for the same policy. Rename one of them.",
             ),
+            Rule(
+                expression="self.all(k, !k.lowerAscii().startsWith('awsrevokeoldersessions'))",
+                message=(
+                    "AWSRevokeOlderSessions is the name of the policy by which the console revokes sessions; an IRSA "
+                    "that had one of that name would undo it. Rename it."
+                ),
+            ),
         ),
     ),
 }

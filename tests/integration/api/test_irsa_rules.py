@@ -221,6 +221,9 @@ CASES = {
         "inlinePolicies", {"a": DOCUMENT, "b": DOCUMENT}, {"a": DOCUMENT, "A": DOCUMENT}, "inlinePolicies",
         "differ only in case",
     ),
+    "inline of incident response": Case(
+        "inlinePolicies", {"Revoke": DOCUMENT}, {"AwsRevokeOlderSessions": DOCUMENT}, "inlinePolicies", "would undo it"
+    ),
     "inline count": Case(
         "inlinePolicies",
         {f"p{n}": DOCUMENT for n in range(10)},
