@@ -95,6 +95,14 @@ async def _pages(
         marker = {"Marker": page.marker}
 
 
+async def read_id(aws: Aws, name: str) -> str:
+    """The unique id of the role of that name, "" if there is none to be seen. Raises AwsError."""
+    try:
+        return str((await aws.call("GetRole", RoleName=name))["Role"]["RoleId"])
+    except AwsMissing:
+        return ""
+
+
 async def read_last_used(aws: Aws, arn: str) -> datetime | None:
     """When credentials of that role were last used, None for never, for another account's, or for one that isn't there.
 

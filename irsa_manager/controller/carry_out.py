@@ -28,6 +28,7 @@ from irsa_manager.api.errors import (
 )
 from irsa_manager.aws.calls import Aws
 from irsa_manager.aws.execute import execute
+from irsa_manager.aws.snapshot import read_id, read_role
 from irsa_manager.controller.roles import RoleStore
 from irsa_manager.kube.client import Kube
 from irsa_manager.kube.errors import (
@@ -123,6 +124,9 @@ class Hands:
         done: list[AwsAction | KubeAction] = []
         failures: list[Failure] = []
         outrun = False
+        for name in {action.role for action in plan.actions if isinstance(action, do.DeleteRole)}:
+            if not await self._still_the_same(name):
+                return Outcome(outrun=True)
         for action in plan.actions:
             if isinstance(action, do.DeleteRole) and any(_about(f.action, action.role) for f in failures):
                 # What is on it couldn't be taken off: IAM would only say that as well.
@@ -165,6 +169,24 @@ class Hands:
                 continue
             done.append(action)
         return Outcome(tuple(done), tuple(failures), outrun=outrun)
+
+    async def _still_the_same(self, name: str) -> bool:
+        """Whether a role that is about to go is the one that was judged, and not somebody else's of that name since.
+
+        IAM deletes by name, and the last sweep may be a minute old.
+        """
+        known = self._roles.get(name)
+        if known is None or not known.id:
+            return True
+        try:
+            found = await read_id(self._aws, name)
+        except AwsError:
+            # Whether it can be asked or not decides nothing: the deletion itself will tell.
+            return True
+        if found in {"", known.id}:
+            return True
+        self._roles.believe(name, await read_role(self._aws, name))
+        return False
 
     async def _narrowed(self, action: AwsAction | KubeAction) -> list[AwsAction | KubeAction]:
         """A trust that is refused as a whole must not keep those who have to leave it: that much always fits."""

@@ -151,3 +151,17 @@ def test_a_role_that_the_go_programs_object_was_renamed_to_is_not_its_own(
     irsa.delete()
     irsa.wait_gone()
     assert portrait(lab, foreign) == untouched
+
+
+def test_a_role_that_somebody_made_in_the_place_of_ours_since_the_last_sweep_is_not_deleted(
+    bare_lab: Lab, run_controller: Callable[..., Controller]
+) -> None:
+    lab, role, namespace = bare_lab, unique("role"), bare_lab.namespace()
+    run_controller({"--sweep-interval": "60s"})
+    irsa = lab.irsa(spec(role, "web", namespace))
+    irsa.wait_ready()
+    lab.aws.wipe(role)
+    theirs = lab.aws.foreign_role(role)
+    irsa.delete()
+    irsa.wait_gone()
+    assert lab.aws.role(role) == theirs
