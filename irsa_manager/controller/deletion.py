@@ -15,13 +15,12 @@ from irsa_manager.controller.carry_out import Outcome
 from irsa_manager.controller.context import Context, now
 from irsa_manager.controller.in_use import in_use, still_on_it
 from irsa_manager.controller.intents import claim
-from irsa_manager.controller.looking import look
+from irsa_manager.controller.looking import see
 from irsa_manager.controller.telling import error_told, failure_told, problem_told
 from irsa_manager.controller.trouble import (
     STALLED_SECONDS,
     UNREADY_SECONDS,
     other_account,
-    role_arn,
     role_names,
     spec_role,
     unresolved,
@@ -80,7 +79,7 @@ class Deletion:
             # IAM's answer, not the snapshot's: the finalizer goes only if it is true that nothing is left.
             for name in role_names(irsa):
                 if self._roles.get(name) is None:
-                    self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts, name)))
+                    await see(self._c, irsa, facts, name)
         except AwsError as error:
             await self._c.reporter.write_status(irsa, statuses.deleting(irsa, [error_told(error)], at))
             raise TryAgain(error.code, error.message) from error
@@ -110,7 +109,7 @@ class Deletion:
                 await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, unresolved(self._c.resolved()), at))
                 return UNREADY_SECONDS
             name = irsa.status.role.name
-            self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts, name)))
+            await see(self._c, irsa, facts, name)
             situation = self._c.view.situation(irsa, facts, self._c.keys)
             there = self._roles.get(name)
             vouched_for = vouched(irsa.status, irsa.key, facts.account, self._c.keys)
@@ -144,7 +143,7 @@ class Deletion:
         for failure in outcome.failures:
             if isinstance(failure.action, do.AwsAction):
                 name = failure.action.role
-                self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts, name)))
+                await see(self._c, irsa, facts, name)
 
     async def _deletion_waits(self, irsa: IRSA, outcome: Outcome, at: str) -> float | None:
         for failure in outcome.failures:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from irsa_manager.api.errors import AwsDenied
+from irsa_manager.api.irsa import IRSA
 from irsa_manager.aws.calls import Aws
 from irsa_manager.aws.pacing import Priority
 from irsa_manager.aws.snapshot import read_attached, read_role
+from irsa_manager.controller.context import Context
 from irsa_manager.controller.roles import RoleStore
+from irsa_manager.controller.trouble import role_arn
+from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.trust.arn import role_path
 
@@ -36,3 +40,13 @@ async def look(
     if attached is None:
         return None
     return ObservedRole(name=name, arn=arn, id="", path=role_path(arn), attached=attached)
+
+
+async def look_for(context: Context, irsa: IRSA, facts: ClusterFacts, name: str) -> ObservedRole | None:
+    """The same for a role that the object has, had or wants. Raises AwsError."""
+    return await look(context.aws, context.view.roles, name, role_arn(irsa, facts, name))
+
+
+async def see(context: Context, irsa: IRSA, facts: ClusterFacts, name: str) -> bool:
+    """Look at that role and note what is seen; whether it is news. Raises AwsError."""
+    return context.view.roles.saw(name, await look_for(context, irsa, facts, name))

@@ -23,7 +23,7 @@ from irsa_manager.controller.context import now as time_now
 from irsa_manager.controller.deletion import Deletion
 from irsa_manager.controller.in_use import in_use, still_on_it
 from irsa_manager.controller.intents import claim, intended
-from irsa_manager.controller.looking import look
+from irsa_manager.controller.looking import look_for, see
 from irsa_manager.controller.telling import Told, error_told, failure_told, problem_told
 from irsa_manager.controller.trouble import (
     STALLED_SECONDS,
@@ -31,7 +31,6 @@ from irsa_manager.controller.trouble import (
     describes,
     not_usable,
     other_account,
-    role_arn,
     role_names,
     spec_role,
     unresolved,
@@ -179,7 +178,7 @@ class Reconciler:
         """
         name = spec_role(irsa)
         before = self._roles.get(name)
-        found = await look(self._c.aws, self._roles, name, role_arn(irsa, facts, name))
+        found = await look_for(self._c, irsa, facts, name)
         self._roles.believe(name, found)
         return found != before
 
@@ -189,7 +188,7 @@ class Reconciler:
         self._c.reporter.tell(irsa, outcome, facts.account, None)
         gone, name = outcome.role_gone, irsa.status.role.name
         if gone:
-            self._roles.saw(gone, await look(self._c.aws, self._roles, gone, role_arn(irsa, facts, gone)))
+            await see(self._c, irsa, facts, gone)
         if outcome.failures:
             told = failure_told(outcome.failures[0], outcome.done, None)
             await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, told, now))
@@ -259,7 +258,7 @@ class Reconciler:
         gone = outcome.role_gone
         if gone and not self._roles.settling(gone):
             # Deleted behind our back since the last sweep, maybe the old role of a rename: look, and go on from there.
-            if self._roles.saw(gone, await look(self._c.aws, self._roles, gone, role_arn(irsa, facts, gone))):
+            if await see(self._c, irsa, facts, gone):
                 return 0.0
             raise TryAgain("AWSUnavailable", f"Role {gone} is there for some calls and not for others.")
         if role is not None and role_told is None and not self._c.hands.tagging:
@@ -346,7 +345,7 @@ class Reconciler:
             # Whoever makes a role and then refers to it mustn't wait for the next sweep to hear that it is there.
             unknown = unknown or (role is None and refers and name == spec_role(irsa) and self._roles.stale(name))
             if perhaps or unknown or (deeply and role is not None and role.id and role.description is None):
-                self._roles.saw(name, await look(self._c.aws, self._roles, name, role_arn(irsa, facts, name)))
+                await see(self._c, irsa, facts, name)
 
     def _probing(self, role: ObservedRole | None) -> bool:
         """Whether all that can be known of a role is if it is there: then that is asked anew each time."""
@@ -360,7 +359,7 @@ class Reconciler:
         perhaps_ours: an earlier run has tried to make it too, a moment ago. Else ours is the call that was refused.
         """
         name = failure.action.role if isinstance(failure.action, do.AwsAction) else ""
-        found = await look(self._c.aws, self._roles, name, role_arn(irsa, facts, name))
+        found = await look_for(self._c, irsa, facts, name)
         if found is None:
             # Created, and not to be seen yet.
             raise TryAgain("AWSUnavailable", f"Role {name} exists but can't be read yet.") from failure.error

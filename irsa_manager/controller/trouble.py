@@ -72,9 +72,8 @@ def role_arn(irsa: IRSA, facts: ClusterFacts, name: str) -> str:
 
     A status can be forged: of what it says only the path counts, since IAM has one role of a name.
     """
-    start, end = f"arn:{facts.partition}:iam::{facts.account}:role/", f"/{name}".lower()
     for known in (irsa.status.role, *irsa.status.retired_roles):
-        if known.arn.startswith(start) and known.arn.lower().endswith(end):
+        if arn.names_role(known.arn, facts.partition, facts.account, name):
             return known.arn
     wanted = irsa.spec.iam_role if irsa.spec is not UNSET else None
     path = wanted.path if wanted is not None and wanted.path is not UNSET else facts.role_defaults.path

@@ -83,14 +83,12 @@ def gone_arns(status: IRSAStatus, situation: Situation) -> set[str]:
     The record vouches for a role's name and not for its path, but IAM has one role of a name, and there is none.
     """
     facts = situation.facts
-    start = arn.role_arn(facts.partition, facts.account, "/", "")
     return {
         old.arn
         for old in status.retired_roles
         if old.origin == MADE
         and old.name.lower() not in situation.roles
-        and old.arn.startswith(start)
-        and old.arn.lower().endswith(f"/{old.name}".lower())
+        and arn.names_role(old.arn, facts.partition, facts.account, old.name)
     }
 
 

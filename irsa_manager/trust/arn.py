@@ -52,6 +52,11 @@ def role_arn(partition: str, account: str, path: str, name: str) -> str:
     return f"arn:{partition}:iam::{account}:role{path}{name}"
 
 
+def names_role(text: str, partition: str, account: str, name: str) -> bool:
+    """Whether a text is the ARN of the role of that name in that account, whatever its path; names ignore case."""
+    return text.startswith(f"arn:{partition}:iam::{account}:role/") and text.lower().endswith(f"/{name}".lower())
+
+
 def role_path(role: str) -> str:
     """The path in a role's ARN; it begins and ends with /."""
     path = role.partition(":role/")[2].rpartition("/")[0]
