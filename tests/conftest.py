@@ -23,6 +23,10 @@ from irsa_manager.sandbox.running import RunningSandbox, running_sandbox
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# What the tests share tells what it found, too, when an assertion fails.
+_HERE = Path(__file__).parent
+pytest.register_assert_rewrite(*(file.stem for file in _HERE.rglob("*.py") if not file.stem.startswith("test_")))
+
 # The suite draws the same examples each time, so that it fails for what changed and not for what was drawn; the soak
 # draws new ones. How fast a loaded machine draws them is no verdict on the code.
 _PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}

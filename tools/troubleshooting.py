@@ -56,7 +56,7 @@ _SECTIONS: Final[tuple[tuple[str, str, Callable[[Reason], bool]], ...]] = (
     (
         "`READY` is `Unknown`",
         "Nothing was judged yet, or nothing is looked at.",
-        lambda reason: reason.code in {"Progressing", "Suspended"},
+        lambda reason: reason.code in {"Progressing", "Suspended", "Released"},
     ),
     (
         "An IRSASetup isn't ready",

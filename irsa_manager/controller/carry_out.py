@@ -41,7 +41,7 @@ from irsa_manager.kube.errors import (
 )
 from irsa_manager.kube.events import TERMINATING
 from irsa_manager.kube.lease import LeadershipLost
-from irsa_manager.kube.resources import SERVICE_ACCOUNTS
+from irsa_manager.kube.resources import SERVICE_ACCOUNTS, ServiceAccount
 from irsa_manager.plan import actions as do
 from irsa_manager.plan.actions import AwsAction, KubeAction, Plan
 from irsa_manager.plan.effects import on_role
@@ -93,7 +93,11 @@ class Outcome(Struct, frozen=True):
 
 
 class Hands:
-    """What acts: on IAM and on ServiceAccounts. guard: raises where we may not write any more. clock: seconds."""
+    """What acts: on IAM and on ServiceAccounts.
+
+    guard: raises where we may not write any more. wrote: told the ServiceAccounts that were made or changed. clock:
+    seconds.
+    """
 
     def __init__(
         self,
@@ -102,12 +106,14 @@ class Hands:
         roles: RoleStore,
         guard: Callable[[], None],
         *,
+        wrote: Callable[[ServiceAccount], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._aws = aws
         self._kube = kube
         self._roles = roles
         self._guard = guard
+        self._wrote = wrote
         self._clock = clock
         self._untagged_until = float("-inf")
 
@@ -223,26 +229,18 @@ class Hands:
         namespace, name = action.namespace, action.name
         match action:
             case do.CreateServiceAccount():
-                await self._kube.create(
-                    SERVICE_ACCOUNTS,
-                    {
-                        "apiVersion": "v1",
-                        "kind": "ServiceAccount",
-                        "metadata": {
-                            "name": name,
-                            "namespace": namespace,
-                            "labels": action.labels,
-                            "annotations": action.annotations,
-                        },
-                    },
-                )
+                made: dict[str, object] = {"name": name, "namespace": namespace}
+                made |= {"labels": action.labels, "annotations": action.annotations}
+                body = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": made}
+                self._wrote(await self._kube.create(SERVICE_ACCOUNTS, body))
             case do.PatchServiceAccount():
                 metadata: dict[str, object] = {"resourceVersion": action.resource_version}
                 if action.labels:
                     metadata["labels"] = action.labels
                 if action.annotations:
                     metadata["annotations"] = action.annotations
-                await self._kube.merge_patch(SERVICE_ACCOUNTS, namespace, name, {"metadata": metadata})
+                patch = {"metadata": metadata}
+                self._wrote(await self._kube.merge_patch(SERVICE_ACCOUNTS, namespace, name, patch))
             case do.DeleteServiceAccount():
                 await self._kube.delete(
                     SERVICE_ACCOUNTS, namespace, name, uid=action.uid, resource_version=action.resource_version

@@ -124,12 +124,13 @@ class Deletion:
             self._c.reporter.tell(irsa, outcome, facts.account, None)
             if outcome.failures:
                 return await self._deletion_waits(irsa, outcome, at)
-        if names.FINALIZER in irsa.metadata.finalizers or adopted:
+        held = names.FINALIZER in irsa.metadata.finalizers
+        if held or adopted:
             role = irsa.status.role
             self._c.reporter.event(irsa, "RoleReleased", role=role.name or "of this object", account=role.account_id)
-            irsa = await self._c.reporter.write_status(irsa, statuses.given_up(irsa))
-            if names.FINALIZER in irsa.metadata.finalizers:
-                await self._let_go(irsa)
+        irsa = await self._c.reporter.write_status(irsa, statuses.given_up(irsa, at))
+        if held:
+            await self._let_go(irsa)
         return None
 
     def _may_appear(self, irsa: IRSA) -> bool:

@@ -118,7 +118,7 @@ class Operator:
     async def _work(self, aws: Aws, pacer: Pacer) -> None:
         self._keys = await self._mark_keys()
         resolver = SetupResolver(self._kube, aws, self._settings.namespace, self._settings.setup)
-        hands = Hands(aws, self._kube, self._view.roles, self._guard)
+        hands = Hands(aws, self._kube, self._view.roles, self._guard, wrote=self._view.wrote_account)
         reporter = Reporter(
             self._kube,
             self._events,
@@ -151,6 +151,7 @@ class Operator:
         )
         self._view.irsas = self._irsas.store
         self._view.accounts = self._accounts.store
+        self._view.accounts_version = lambda: self._accounts.version
         self._metrics.watch_state(
             self._irsas.store.values,
             self._queue.depth,

@@ -7,6 +7,7 @@ returns after how many seconds to look again, or None; what it raises is retried
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -80,7 +81,9 @@ class Reconciler:
             return 1.0
         except AwsError as error:
             # A read on the way that failed: what was decided before stands, and the status says what holds things up.
-            await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, error_told(error), time_now()))
+            irsa = self._c.view.newest(key) or irsa
+            with suppress(KubeConflict, KubeNotFound):
+                await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, error_told(error), time_now()))
             raise TryAgain(error.code, error.message) from error
         except (KubeUnavailable, KubeThrottled) as error:
             # The client says once a minute that the server can't be reached; not every object besides.

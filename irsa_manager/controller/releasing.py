@@ -60,7 +60,7 @@ async def release_here(kube: Kube, aws: Aws, found: Survey, irsas: Sequence[IRSA
         kube=kube,
         aws=aws,
         view=found.view,
-        hands=Hands(aws, kube, found.view.roles, nobody_else),
+        hands=Hands(aws, kube, found.view.roles, nobody_else, wrote=found.view.wrote_account),
         reporter=reporter,
         keys=found.keys,
         resolved=lambda: found.resolved,

@@ -41,11 +41,16 @@ class Reporter:
         self._warned: dict[str, dict[str, tuple[int, str]]] = {}
 
     async def write_status(self, irsa: IRSA, after: IRSAStatus) -> IRSA:
-        """Write the status if it differs, all of it at once. The object with the new status. Raises KubernetesError."""
+        """Write the status if it differs, all of it at once; the object with the new status.
+
+        Only if the object is still that version: what somebody has signed meanwhile, or an earlier step has noted of an
+        adopted role, would be lost. Raises KubeConflict where it has moved on, and other KubernetesErrors.
+        """
         if after == irsa.status:
             return irsa
         self._guard()
-        body = {"status": msgspec.to_builtins(after)}
+        metadata = {"resourceVersion": irsa.metadata.resource_version}
+        body = {"metadata": metadata, "status": msgspec.to_builtins(after)}
         namespace, name = irsa.metadata.namespace, irsa.metadata.name
         written = await self._kube.apply(IRSAS, namespace, name, body, subresource="status")
         self._view.wrote(written)
@@ -97,7 +102,7 @@ class Reporter:
         )
 
     def _record_on_account(self, key: str, code: str, message: str) -> None:
-        account = self._view.accounts.get(key)
+        account = self._view.account(key)
         namespace, _, name = key.partition("/")
         self._events.record(
             kind=SERVICE_ACCOUNTS.kind,

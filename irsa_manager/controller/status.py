@@ -199,9 +199,20 @@ def unclaimed(irsa: IRSA) -> IRSAStatus:
     return replace(irsa.status, intent=Intent())
 
 
-def given_up(irsa: IRSA) -> IRSAStatus:
-    """After a release: nothing of ours is claimed any more."""
-    return replace(irsa.status, adoption=UNSET, record=Record(), intent=Intent())
+def given_up(irsa: IRSA, now: str) -> IRSAStatus:
+    """After a release: nothing of ours is claimed any more, and nothing is said to be ready that nobody looks after."""
+    role = f"role {irsa.status.role.name}" if irsa.status.role.name else "no role"
+    told = Told("Released", reasons.message("Released", role=role))
+    after = unjudged(irsa, told, now, status="Unknown")
+    ready = tuple(c for c in after.conditions if c.type == "Ready")
+    return replace(
+        after,
+        observed_generation=irsa.metadata.generation,
+        conditions=ready,
+        adoption=UNSET,
+        record=Record(),
+        intent=Intent(),
+    )
 
 
 def _attached(before: IRSAStatus, desired: tuple[str, ...], role: ObservedRole, *, whole: bool) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from irsa_manager.api import names
 from irsa_manager.api.irsa import IRSA
 from irsa_manager.controller.roles import RoleStore
-from irsa_manager.kube.resources import Namespace, ServiceAccount, split_key
+from irsa_manager.kube.resources import Namespace, ServiceAccount, key_of, split_key
 from irsa_manager.plan.facts import ClusterFacts, NamespaceFact, Situation
 from irsa_manager.plan.mark import MarkKeys
 from irsa_manager.plan.namespaces import is_glob, may_concern, resolve
@@ -89,6 +89,8 @@ class ClusterView:
         self.roles = roles
         self.irsas: Mapping[str, IRSA] = {}
         self.accounts: Mapping[str, ServiceAccount] = {}
+        self.accounts_version: Callable[[], str] = str
+        """The resourceVersion up to which `accounts` shows what happened, "" where that isn't known."""
         self._wake = wake
         self._namespace_facts: dict[str, NamespaceFact] = {}
         self._naming: Index[Key, str] = Index()
@@ -100,6 +102,7 @@ class ClusterView:
         self._claims: Index[Key, str] = Index()
         self._claimed: dict[str, set[Key]] = {}
         self._written: dict[str, IRSA] = {}
+        self._accounts_written: dict[str, ServiceAccount] = {}
 
     # What changed, and whom that concerns
 
@@ -131,6 +134,9 @@ class ClusterView:
     def account_changed(self, key: str, old: ServiceAccount | None, new: ServiceAccount | None) -> set[str]:
         """Keep the indexes; the objects that a changed ServiceAccount concerns."""
         place = split_key(key)
+        written = self._accounts_written.get(key)
+        if written and new and not _older(new.metadata.resource_version, written.metadata.resource_version):
+            del self._accounts_written[key]
         for account, change in ((old, self._pointing.discard), (new, self._pointing.add)):
             role = _points_to(account)
             if role:
@@ -170,22 +176,35 @@ class ClusterView:
         if irsa.key in self.irsas:
             self._written[irsa.key] = irsa
 
+    def wrote_account(self, account: ServiceAccount) -> None:
+        """We made or changed the ServiceAccount, and this is what the API server answered."""
+        self._accounts_written[key_of(account.metadata)] = account
+
+    def account(self, key: str) -> ServiceAccount | None:
+        """The newest version of the ServiceAccount that is known: the cache's, or our own last write's.
+
+        A deletion that follows a creation at once would leave behind what the watch hasn't brought yet. Once the cache
+        has come past our write it is right about it, also where it says that the ServiceAccount is gone again.
+        """
+        written = self._accounts_written.get(key)
+        if written is None:
+            return self.accounts.get(key)
+        if _older(self.accounts_version(), written.metadata.resource_version):
+            return written
+        del self._accounts_written[key]
+        return self.accounts.get(key)
+
     def signed_by_others(self, irsa: IRSA) -> bool:
         """Whether the record of its status isn't the one that we wrote last: an administrator has signed it."""
         written = self._written.get(irsa.key)
         return bool(irsa.status.record.mac) and (written is None or written.status.record != irsa.status.record)
 
     def newest(self, key: str) -> IRSA | None:
-        """The newest version of the object that is known: the cache's, or our own last write's.
-
-        Versions are compared as numbers, which they are (https://kubernetes.io/docs/reference/using-api/api-concepts/
-        #resource-versions); where they aren't, the cache's counts.
-        """
+        """The newest version of the object that is known: the cache's, or our own last write's."""
         cached, written = self.irsas.get(key), self._written.get(key)
         if cached is None or written is None or cached.metadata.uid != written.metadata.uid:
             return cached
-        versions = (cached.metadata.resource_version, written.metadata.resource_version)
-        if all(version.isdigit() for version in versions) and int(versions[0]) < int(versions[1]):
+        if _older(cached.metadata.resource_version, written.metadata.resource_version):
             return written
         self._written.pop(key, None)
         return cached
@@ -200,7 +219,7 @@ class ClusterView:
             self._claims.discard(gone, key)
             others |= set(self._claims.get(gone))
             # One that was left to this object, and that it never bound, is still whose role it names.
-            role = _points_to(self.accounts.get(f"{gone[0]}/{gone[1]}"))
+            role = _points_to(self.account(f"{gone[0]}/{gone[1]}"))
             others |= self.role_changed(role.rpartition("/")[2]) if role else set()
         for new in now - before:
             self._claims.add(new, key)
@@ -228,10 +247,11 @@ class ClusterView:
             observed = self.roles.get(role)
             if observed is not None:
                 places |= set(self._pointing.get(observed.arn))
+                places |= {split_key(k) for k, a in self._accounts_written.items() if _points_to(a) == observed.arn}
         accounts = {
             place: observe(account)
             for place in places
-            if (account := self.accounts.get(f"{place[0]}/{place[1]}")) is not None
+            if (account := self.account(f"{place[0]}/{place[1]}")) is not None
         }
         situation = Situation(
             facts=facts,
@@ -297,7 +317,7 @@ class ClusterView:
 
     def _holds(self, irsa: IRSA, place: Key, situation: Situation) -> bool:
         """Whether the ServiceAccount is annotated with a role of the object's own."""
-        role = _points_to(self.accounts.get(f"{place[0]}/{place[1]}"))
+        role = _points_to(self.account(f"{place[0]}/{place[1]}"))
         known = [self.roles.get(name) for name in _role_names(irsa)] if role else []
         return any(o is not None and o.arn == role and self._mine(irsa, o, situation) for o in known)
 
@@ -306,7 +326,7 @@ class ClusterView:
         if irsa.spec is UNSET or irsa.spec.iam_role.management_policy != "Reference":
             return False
         observed = self.roles.get(irsa.spec.iam_role.name)
-        return observed is not None and observed.arn == _points_to(self.accounts.get(f"{place[0]}/{place[1]}"))
+        return observed is not None and observed.arn == _points_to(self.account(f"{place[0]}/{place[1]}"))
 
     def _rank(self, irsa: IRSA, place: Key, situation: Situation) -> tuple[bool, bool, str, str]:
         held = self._holds(irsa, place, situation)
@@ -316,6 +336,15 @@ class ClusterView:
     def _mine(irsa: IRSA, observed: ObservedRole, situation: Situation) -> bool:
         facts = situation.facts
         return verdict(irsa, observed, facts.account, situation.keys, facts.operator_namespace).mine
+
+
+def _older(version: str, other: str) -> bool:
+    """Whether a resourceVersion is from before the other one.
+
+    They are compared as numbers, which they are (https://kubernetes.io/docs/reference/using-api/api-concepts/
+    #resource-versions); of what isn't a number nothing is said.
+    """
+    return version.isdigit() and other.isdigit() and int(version) < int(other)
 
 
 def _wants_otherwise(old: IRSA, new: IRSA) -> bool:

@@ -71,6 +71,11 @@ class Reflector(Generic[T]):
         self.lists = 0
         """Complete lists so far."""
 
+    @property
+    def version(self) -> str:
+        """The resourceVersion up to which `store` shows what happened; "" before the first list."""
+        return self._version
+
     def __len__(self) -> int:
         return len(self.store)
 

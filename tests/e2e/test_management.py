@@ -118,6 +118,8 @@ def test_a_released_object_leaves_everything_and_takes_up_its_role_again(lab: La
     arn = irsa.wait_ready()["role"]["arn"]
     lab.patch(irsa.path, RELEASE)
     lab.eventually(lambda: not (irsa.get() or {})["metadata"].get("finalizers"), "the finalizer is gone")
+    assert irsa.condition("Ready")["reason"] == "Released"
+    assert {c["type"] for c in irsa.status["conditions"]} == {"Ready"}
     assert lab.aws.assume(arn, lab.token(namespace, "web")) == ""
     lab.delete_account(namespace, "web")
     lab.wait_sweeps()

@@ -48,6 +48,26 @@ REASONS: Final = (
         next="Set spec.suspend: false to go on.",
     ),
     Reason(
+        code="Released",
+        kinds=("Ready",),
+        severity="normal",
+        summary="The object was given up with `irsa-manager release`: nobody looks after its role.",
+        meaning=(
+            "The object bears the annotation irsa-manager.kkb0318.github.io/release. Its role, policies and "
+            "ServiceAccounts were left as they were, an adopted role got back what it had, and the finalizer is off. "
+            "Pods keep working, but drift isn't repaired, changes of the object have no effect, and deleting it "
+            "removes nothing else."
+        ),
+        steps=(
+            "Delete the object if its role is looked after elsewhere.",
+            "Or take the annotation off, `kubectl annotate irsa NAME irsa-manager.kkb0318.github.io/release-`: the "
+            "object takes its role up again by the mark.",
+        ),
+        what="Released; it had {role}.",
+        left="All is as it was; nobody looks after it.",
+        next="Delete the object, or take the annotation irsa-manager.kkb0318.github.io/release off to go on.",
+    ),
+    Reason(
         code="RoleExists",
         kinds=("Ready", "RoleReady", "Stalled", "event"),
         stalled=True,

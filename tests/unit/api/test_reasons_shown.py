@@ -15,6 +15,7 @@ SHOWN = {
     "IRSAReady": "e2e/test_main_job.py::test_kubectl_prints_what_one_asks_for",
     "Progressing": "e2e/test_reasons.py::test_a_change_on_its_way_is_said_to_be_in_progress",
     "Suspended": "e2e/test_going_away.py::test_a_suspended_object_is_not_written_and_its_deletion_waits",
+    "Released": "e2e/test_management.py::test_a_released_object_leaves_everything_and_takes_up_its_role_again",
     "RoleExists": "e2e/test_refusals.py::test_a_role_that_somebody_else_made_is_left_untouched_and_another_name_works",
     "Conflict": "e2e/test_conflicts.py::test_the_second_object_for_a_role_is_told_and_served_when_the_first_goes",
     "OwnershipUnknown": "e2e/test_restored.py"

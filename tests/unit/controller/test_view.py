@@ -26,6 +26,12 @@ FACTS = ClusterFacts(
 CLOSED = replace(FACTS, tenancy=Tenancy("OwnNamespace"))
 
 
+def service_account(key: str, role: str = "", version: str = "") -> ServiceAccount:
+    namespace, name = key.split("/")
+    annotations = {names.ANNOTATION_ROLE_ARN: role} if role else {}
+    return ServiceAccount(Metadata(name=name, namespace=namespace, annotations=annotations, resource_version=version))
+
+
 class Cluster:
     """A view that is fed as the reflectors feed it."""
 
@@ -55,10 +61,8 @@ class Cluster:
     def gone(self, key: str) -> set[str]:
         return self.view.irsa_changed(key, self.irsas.pop(key), None)
 
-    def account(self, key: str, role: str = "") -> set[str]:
-        namespace, name = key.split("/")
-        annotations = {names.ANNOTATION_ROLE_ARN: role} if role else {}
-        account = ServiceAccount(Metadata(name=name, namespace=namespace, annotations=annotations))
+    def account(self, key: str, role: str = "", version: str = "") -> set[str]:
+        account = service_account(key, role, version)
         old, self.accounts[key] = self.accounts.get(key), account
         return self.view.account_changed(key, old, account)
 
@@ -261,3 +265,32 @@ def test_our_own_write_is_newer_than_the_cache_until_the_watch_brings_it():
     assert cluster.view.newest("n/x") is again
     cluster.gone("n/x")
     assert cluster.view.newest("n/x") is None
+
+
+def test_a_service_account_that_the_watch_has_not_brought_yet_is_seen():
+    cluster = Cluster()
+    cluster.namespace("a")
+    role = cluster.role("r1", "n/one")
+    irsa = cluster.irsa("n/one", "r1", "app", "a")
+    version = "4"
+    cluster.view.accounts_version = lambda: version
+    cluster.view.wrote_account(service_account("a/app", role, "5"))
+    # Neither its spec nor its status names it any more.
+    gone = replace(irsa, metadata=replace(irsa.metadata, deletion_timestamp="2026-01-01T00:00:00Z"))
+    seen = cluster.view.situation(gone, FACTS, KEYS).service_accounts
+    assert seen["a", "app"].annotations == {names.ANNOTATION_ROLE_ARN: role}
+    # The cache has come past it without it: somebody has deleted it.
+    version = "6"
+    assert cluster.view.account("a/app") is None
+    version = "4"
+    assert cluster.view.account("a/app") is None
+
+
+def test_an_older_version_from_the_watch_does_not_hide_what_we_wrote():
+    cluster = Cluster()
+    cluster.view.accounts_version = lambda: "4"
+    cluster.view.wrote_account(service_account("a/app", "ours", "5"))
+    cluster.account("a/app", "theirs", "3")
+    assert cluster.view.account("a/app") == service_account("a/app", "ours", "5")
+    cluster.account("a/app", "later", "7")
+    assert cluster.view.account("a/app") == service_account("a/app", "later", "7")
