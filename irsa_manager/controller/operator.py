@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
-from typing import Any
 
-import msgspec
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
 from irsa_manager import __version__
-from irsa_manager.api import names, reasons
-from irsa_manager.api.errors import AwsError, KubernetesError
+from irsa_manager.api.errors import AwsError
 from irsa_manager.api.irsa import IRSA
 from irsa_manager.api.irsasetup import IRSASetup
 from irsa_manager.aws.calls import Aws
@@ -25,19 +21,18 @@ from irsa_manager.controller.carry_out import Hands
 from irsa_manager.controller.context import Context
 from irsa_manager.controller.marks import load_mark_keys
 from irsa_manager.controller.metrics import Metrics
-from irsa_manager.controller.orphans import orphans
 from irsa_manager.controller.queue import HIGH, LOW, Priority, WorkQueue
 from irsa_manager.controller.reconcile import Reconciler
 from irsa_manager.controller.reporter import Reporter
 from irsa_manager.controller.roles import RoleStore
 from irsa_manager.controller.serve import serve_health, serve_metrics
 from irsa_manager.controller.setup import Resolved, SetupResolver
-from irsa_manager.controller.setup_status import setup_status
+from irsa_manager.controller.setup_reporter import SetupReporter
 from irsa_manager.controller.sweeps import Sweeper
 from irsa_manager.controller.view import ClusterView
 from irsa_manager.controller.workers import run_workers
 from irsa_manager.kube.client import Kube
-from irsa_manager.kube.errors import CODE_REFUSED, KubeConflict, KubeNotFound, KubeThrottled, KubeUnavailable
+from irsa_manager.kube.errors import CODE_REFUSED, KubeThrottled, KubeUnavailable
 from irsa_manager.kube.events import EventRecorder
 from irsa_manager.kube.lease import LeaderElector, LeadershipLost
 from irsa_manager.kube.reflector import Reflector
@@ -81,7 +76,6 @@ class Operator:
         self._news = asyncio.Event()
         self._setups_changed = False
         self._resolving = asyncio.Lock()
-        self._orphans: set[str] = set()
         self._lacking = "starting"
         self._elector: LeaderElector | None = None
         self._sweeper: Sweeper | None = None
@@ -90,6 +84,7 @@ class Operator:
         self._irsas = Reflector(kube, IRSAS, self._on_irsa)
         self._accounts = Reflector(kube, SERVICE_ACCOUNTS, self._on_account)
         self._namespaces = Reflector(kube, NAMESPACES, self._on_namespace)
+        self._setup_reporter = SetupReporter(kube, self._events, self._setups.store, self._view, guard=self._guard)
 
     async def run(self) -> None:
         """Run until cancelled or leadership is lost (LeadershipLost)."""
@@ -253,27 +248,11 @@ class Operator:
                 self._queue.add(key, LOW)
 
     def _roles_changed(self, names_: set[str]) -> None:
-        self._report_orphans()
+        if self._resolved.facts is not None and self._keys is not None and self._view.roles.complete:
+            self._metrics.orphans.set(self._setup_reporter.tell_orphans(self._resolved, self._keys))
         for name in names_:
             for key in self._view.role_changed(name):
                 self._queue.add(key, LOW)
-
-    def _report_orphans(self) -> None:
-        """Tell of roles that bear our mark and that nobody names, once each."""
-        facts, keys = self._resolved.facts, self._keys
-        if facts is None or keys is None or not self._view.roles.complete:
-            return
-        found = orphans(
-            self._view.roles.roles.values(), keys, facts.account, lambda name: bool(self._view.role_changed(name))
-        )
-        self._metrics.orphans.set(len(found))
-        for role in found:
-            if role.id not in self._orphans:
-                message = reasons.message("OrphanedRole", role=role.name, account=facts.account)
-                log.warning(message, code="OrphanedRole", role=role.name)
-                if self._resolved.setup is not None:
-                    self._event_on_setup(self._resolved.setup, "OrphanedRole", message)
-        self._orphans = {role.id for role in found}
 
     # The facts
 
@@ -320,65 +299,9 @@ class Operator:
         await self._write_setups()
 
     async def _write_setups(self) -> None:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        dependents = sorted(self._irsas.store)
         swept = self._sweeper.last_success if self._sweeper else 0.0
-        for setup in list(self._setups.store.values()):
-            after = setup_status(setup, self._resolved, dependents, swept, now)
-            try:
-                await self._finalize(setup, dependents)
-                if after != setup.status:
-                    self._guard()
-                    body = {"status": msgspec.to_builtins(after)}
-                    meta = setup.metadata
-                    await self._kube.apply(IRSASETUPS, meta.namespace, meta.name, body, subresource="status")
-                    self._tell_setup(setup, after)
-            except LeadershipLost:
-                raise
-            except (KubeConflict, KubeNotFound):
-                # It has moved on: its next version comes through the watch.
-                self._news.set()
-            except KubernetesError as error:
-                log.warning("a status couldn't be written", object=f"IRSASetup {setup.key}", error=str(error))
-
-    async def _finalize(self, setup: IRSASetup, dependents: list[str]) -> None:
-        """The setup that counts stays while IRSAs rest on it; upstream's finalizer on others goes with them."""
-        meta = setup.metadata
-        # On a setup that names no usable issuer nothing can rest, and waiting for each other they would wait for ever.
-        counts = setup.key not in self._resolved.ignored and self._resolved.problem is None
-        finalizers = list(meta.finalizers)
-        if meta.deleting and names.FINALIZER in finalizers and not (counts and dependents):
-            finalizers.remove(names.FINALIZER)
-        elif not meta.deleting and counts and names.FINALIZER not in finalizers:
-            finalizers.append(names.FINALIZER)
-        if finalizers == meta.finalizers:
-            return
-        self._guard()
-        patch = {"metadata": {"finalizers": finalizers or None, "resourceVersion": meta.resource_version}}
-        await self._kube.merge_patch(IRSASETUPS, meta.namespace, meta.name, patch)
-
-    def _tell_setup(self, setup: IRSASetup, after: Any) -> None:
-        ready = next(c for c in after.conditions if c.type == "Ready")
-        before = next((c for c in setup.status.conditions if c.type == "Ready"), None)
-        if before is not None and before.reason == ready.reason:
-            return
-        kind = reasons.get(ready.reason).event_type
-        if kind == "Warning":
-            log.warning(ready.message, object=f"IRSASetup {setup.key}", code=ready.reason)
-            self._event_on_setup(setup, ready.reason, ready.message)
-
-    def _event_on_setup(self, setup: IRSASetup, reason: str, message: str) -> None:
-        meta = setup.metadata
-        self._events.record(
-            kind="IRSASetup",
-            namespace=meta.namespace,
-            name=meta.name,
-            uid=meta.uid,
-            api_version=names.API_VERSION,
-            type="Warning",
-            reason=reason,
-            message=message,
-        )
+        if not await self._setup_reporter.write(self._resolved, swept):
+            self._news.set()
 
 
 def _lost(old: IRSA, new: IRSA) -> bool:
