@@ -151,17 +151,11 @@ class Reconciler:
             return await self._give_back(irsa, decision, facts, now)
         if decision.adopting and await self._otherwise(irsa, facts):
             return 0.0
+        planned = irsa.metadata.generation
         irsa = await self._prepare(irsa, decision, facts, now)
-        if (
-            decision.plan.actions
-            and irsa.status.conditions
-            and irsa.status.observed_generation != irsa.metadata.generation
-        ):
-            planned = irsa.metadata.generation
-            irsa = await self._c.reporter.write_status(irsa, statuses.progressing(irsa, now))
-            if irsa.metadata.generation != planned:
-                # Changed meanwhile: what was planned isn't what is asked for any more.
-                return 0.0
+        if irsa.metadata.generation != planned or irsa.metadata.deleting:
+            # Changed meanwhile: what was planned isn't what is asked for any more.
+            return 0.0
         outcome = await self._c.hands.carry_out(decision.plan)
         taken = next((f for f in outcome.failures if isinstance(f.error, AwsExists)), None)
         if taken is not None:
@@ -205,31 +199,20 @@ class Reconciler:
 
     async def _prepare(self, irsa: IRSA, decision: Decision, facts: ClusterFacts, now: str) -> IRSA:
         """What has to be in the status before the first write, so that a crash in between loses nothing."""
-        if decision.adopting:
-            after = statuses.adopting(irsa, decision, facts, self._c.keys)
-            return await self._c.reporter.write_status(irsa, after)
-        if self._unrecorded(decision):
-            irsa = await self._c.reporter.write_status(irsa, statuses.foretold(irsa, decision, facts, self._c.keys))
-        creating = next((a for a in decision.plan.actions if isinstance(a, do.CreateRole)), None)
+        after, actions = irsa.status, decision.plan.actions
+        if (actions or decision.adopting) and decision.role_problem is None and not decision.referenced:
+            after = statuses.foretold(irsa, decision, facts, self._c.keys)
+        creating = next((a for a in actions if isinstance(a, do.CreateRole)), None)
         if creating is not None and self._blind:
-            after = statuses.intending(irsa, creating.role, facts, self._c.keys, now)
-            return await self._c.reporter.write_status(irsa, after)
-        return irsa
+            after = statuses.intending(replace(irsa, status=after), creating.role, facts, self._c.keys, now)
+        if actions and irsa.status.observed_generation != irsa.metadata.generation:
+            after = statuses.progressing(replace(irsa, status=after), now)
+        return await self._c.reporter.write_status(irsa, after)
 
     @property
     def _blind(self) -> bool:
         """Whether no role can be read: neither by sweeps nor singly."""
         return not self._roles.complete and self._roles.blind
-
-    @staticmethod
-    def _unrecorded(decision: Decision) -> bool:
-        """Whether the plan makes what the status doesn't know as ours yet: inline policies, the role of a new name."""
-        known, name = set(decision.before.role.inline_policies), decision.before.role.name
-        makes = {action.role.lower() for action in decision.plan.actions if isinstance(action, do.CreateRole)}
-        if name and not makes <= {name.lower()}:
-            return True
-        puts = {action.name for action in decision.plan.actions if isinstance(action, do.PutInlinePolicy)}
-        return not puts <= known
 
     def _rewrite_due(self, irsa: IRSA) -> bool:
         """Whether what can't be read is to be written again: at the start, after a change, and every ten minutes."""
@@ -245,7 +228,7 @@ class Reconciler:
         role = self._roles.get(desired.role.name)
         role_told = problem_told(decision.role_problem) if decision.role_problem else None
         accounts_told = problem_told(decision.accounts_problem) if decision.accounts_problem else None
-        bound = _really_bound(decision, outcome)
+        bound = self._really_bound(decision, outcome)
         for failure in outcome.failures:
             if in_use(failure) and await still_on_it(self._c.aws, self._roles, failure):
                 raise TryAgain("RoleInUse", "An old role has policies that weren't known; they are taken off next.")
@@ -272,6 +255,7 @@ class Reconciler:
         fresh = any(isinstance(a, do.CreateRole) for a in outcome.done)
         settling = fresh or self._still_settling(irsa, now)
         ready_told = not_usable(self._c.resolved())
+        outrun = outcome.outrun and not outcome.failures
         after = statuses.judged(
             irsa,
             replace(decision, bound=bound, old_roles=self._still_there(decision)),
@@ -288,7 +272,13 @@ class Reconciler:
             unanswered=outcome.unanswered,
             now=now,
         )
+        if outrun:
+            # Not all of it was done: what was said before, be it only that it is in progress, still holds.
+            said = irsa.status
+            after = replace(after, conditions=said.conditions, observed_generation=said.observed_generation)
         await self._c.reporter.write_status(irsa, after)
+        if outrun:
+            return 0.5
         if role_told is None and accounts_told is None and ready_told is None:
             self._c.reporter.forget(irsa.key)
         for wrong in (role_told, accounts_told, ready_told):
@@ -301,10 +291,23 @@ class Reconciler:
             return 0.5
         if outcome.failures:
             return STALLED_SECONDS
+        if decision.role_problem is not None and outcome.done:
+            # What stood in the way may be gone now.
+            return 0.0
         if settling:
             return statuses.SETTLE_SECONDS
         blind = role is not None and None in (role.trust, role.attached, role.inline)
         return REWRITE_SECONDS + 1 if blind else None
+
+    def _really_bound(self, decision: Decision, outcome: Outcome) -> tuple[BoundServiceAccount, ...]:
+        """The ServiceAccounts that are bound now: those whose binding succeeded, and those whose release didn't yet."""
+        done = {(a.namespace, a.name) for a in outcome.done if isinstance(a, do.KubeAction)}
+        undone = {(a.namespace, a.name) for a in decision.plan.actions if isinstance(a, do.KubeAction)} - done
+        wanted = {(b.namespace, b.name) for b in decision.bound}
+        before = {(b.namespace, b.name): b for b in decision.before.service_accounts}
+        still = {key for key in undone if key in before and self._c.view.points(key)}
+        bound = [b for b in decision.bound if (b.namespace, b.name) not in undone - still]
+        return tuple(sorted([*bound, *(before[key] for key in still - wanted)]))
 
     @staticmethod
     def _untagged(desired: DesiredRole, role: ObservedRole) -> Told | None:
@@ -383,16 +386,6 @@ class Reconciler:
             return irsa
         await self._c.set_finalizers(irsa, [*irsa.metadata.finalizers, names.FINALIZER])
         return await self._c.kube.get(IRSAS, irsa.metadata.namespace, irsa.metadata.name)
-
-
-def _really_bound(decision: Decision, outcome: Outcome) -> tuple[BoundServiceAccount, ...]:
-    """The ServiceAccounts that are bound now: those whose binding succeeded, and those whose release didn't yet."""
-    done = {(a.namespace, a.name) for a in outcome.done if isinstance(a, do.KubeAction)}
-    undone = {(a.namespace, a.name) for a in decision.plan.actions if isinstance(a, do.KubeAction)} - done
-    wanted = {(b.namespace, b.name) for b in decision.bound}
-    before = {(b.namespace, b.name): b for b in decision.before.service_accounts}
-    bound = [b for b in decision.bound if (b.namespace, b.name) not in undone or (b.namespace, b.name) in before]
-    return tuple(sorted([*bound, *(before[key] for key in undone - wanted if key in before)]))
 
 
 def _perhaps_made(irsa: IRSA) -> set[str]:

@@ -14,9 +14,13 @@ from irsa_manager.controller.carry_out import Outcome
 from irsa_manager.controller.telling import Told, happened
 from irsa_manager.controller.view import ClusterView
 from irsa_manager.kube.client import Kube
+from irsa_manager.kube.errors import CODE_REFUSED, KubeConflict
 from irsa_manager.kube.events import EventRecorder
 from irsa_manager.kube.resources import IRSAS, SERVICE_ACCOUNTS
 from irsa_manager.plan import actions as do
+
+ATTEMPTS = 5
+"""To write a status over an object that others change at the same time."""
 
 log = structlog.get_logger("irsa_manager.controller")
 
@@ -43,18 +47,30 @@ class Reporter:
     async def write_status(self, irsa: IRSA, after: IRSAStatus) -> IRSA:
         """Write the status if it differs, all of it at once; the object with the new status.
 
-        Only if the object is still that version: what somebody has signed meanwhile, or an earlier step has noted of an
-        adopted role, would be lost. Raises KubeConflict where it has moved on, and other KubernetesErrors.
+        Only over the status that it was made from: what somebody has signed meanwhile, or an earlier step has noted of
+        an adopted role, would be lost. Whatever else of the object has changed is no reason to forget what was done.
+        Raises KubeConflict where the status is another one, and other KubernetesErrors.
         """
         if after == irsa.status:
             return irsa
-        self._guard()
-        metadata = {"resourceVersion": irsa.metadata.resource_version}
-        body = {"metadata": metadata, "status": msgspec.to_builtins(after)}
         namespace, name = irsa.metadata.namespace, irsa.metadata.name
-        written = await self._kube.apply(IRSAS, namespace, name, body, subresource="status")
-        self._view.wrote(written)
-        return written
+        newest: IRSA | None = irsa
+        for left in reversed(range(ATTEMPTS)):
+            if newest is None or newest.metadata.uid != irsa.metadata.uid or newest.status != irsa.status:
+                break
+            self._guard()
+            metadata = {"resourceVersion": newest.metadata.resource_version}
+            body = {"metadata": metadata, "status": msgspec.to_builtins(after)}
+            try:
+                written = await self._kube.apply(IRSAS, namespace, name, body, subresource="status")
+            except KubeConflict:
+                if not left:
+                    raise
+                newest = await self._kube.get(IRSAS, namespace, name)
+                continue
+            self._view.wrote(written)
+            return written
+        raise KubeConflict(CODE_REFUSED, f"Somebody else has written the status of IRSA {irsa.key} meanwhile.")
 
     def tell(self, irsa: IRSA, outcome: Outcome, account: str, trust: object) -> None:
         """An event and a log line for each action that took effect. trust: the desired one, None for a deletion."""

@@ -8,8 +8,9 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from irsa_manager.api import reasons
-from irsa_manager.api.irsa import IRSA, Adoption, Intent, IRSAStatus, Record, RoleStatus
+from irsa_manager.api.irsa import IRSA, Adoption, BoundServiceAccount, Intent, IRSAStatus, Record, RoleStatus
 from irsa_manager.api.kube import Condition
+from irsa_manager.api.status_fields import MAX_RETIRED
 from irsa_manager.controller.conditions import condition
 from irsa_manager.controller.telling import Told
 from irsa_manager.plan.decision import Decision
@@ -17,7 +18,7 @@ from irsa_manager.plan.desired import DesiredRole
 from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.mark import MarkKeys, sign_intent, sign_record
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import MADE, recorded, trusted_status
+from irsa_manager.plan.ownership import MADE, recorded, trusted_status, vouched
 from irsa_manager.trust.document import sha256
 
 SETTLING = "The role is new: for up to 15 s AWS may still refuse tokens."
@@ -141,22 +142,6 @@ def signed(keys: MarkKeys, irsa: IRSA, status: IRSAStatus) -> Record:
     return Record(sign_record(keys, recorded(meant, irsa.key, status.role.account_id)), irsa.metadata.uid)
 
 
-def adopting(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys) -> IRSAStatus:
-    """What has to be in the status before the first write to a role that is adopted: what it had, signed."""
-    role, adoption = decision.role, decision.adoption
-    assert role is not None and adoption is not None and decision.desired is not None  # noqa: S101  (it is adopted)
-    status = RoleStatus(
-        name=role.name,
-        arn=role.arn,
-        id=role.id,
-        account_id=facts.account,
-        origin="Adopted",
-        inline_policies=tuple(sorted(decision.desired.role.inline)),
-    )
-    after = replace(decision.before, role=status, adoption=adoption, retired_roles=_retired_now(decision, role.name))
-    return replace(after, record=signed(keys, irsa, after))
-
-
 def gave_back(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys) -> IRSAStatus:
     """After an adopted role was given back while the object lives on: it has no role now."""
     after = replace(decision.before, role=RoleStatus(account_id=facts.account), adoption=UNSET, intent=Intent())
@@ -229,26 +214,57 @@ def _left_over(decision: Decision, role: ObservedRole) -> tuple[str, ...]:
 
 
 def foretold(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys) -> IRSAStatus:
-    """The status that has to be there before inline policies are put or the role of a new name is made.
+    """The status that has to be there before a plan's first write: all that it may set, beside what was set before.
 
-    That they are ours must be known also if the answer gets lost or we die meanwhile. The old role of a rename moves to
-    the retired ones.
+    If the answer gets lost, or we die meanwhile and something else is asked for then, it must be known what is ours to
+    take back; and what an adopted role had, to be given back. The old role of a rename moves to the retired ones.
     """
     assert decision.desired is not None  # noqa: S101  (of a living object)
     before, wanted = decision.before, decision.desired.role
-    same = before.role.name.lower() == wanted.name.lower()
-    role = before.role if same else RoleStatus(name=wanted.name, account_id=facts.account)
-    role = replace(role, inline_policies=tuple(sorted({*role.inline_policies, *wanted.inline})))
+    role = _foretold_role(irsa, decision, facts, keys)
+    role = replace(
+        role,
+        attached_policies=tuple(dict.fromkeys((*role.attached_policies, *wanted.policies))),
+        inline_policies=tuple(sorted({*role.inline_policies, *wanted.inline})),
+        managed=tuple(dict.fromkeys((*role.managed, *wanted.managed))),
+    )
+    adoption = decision.adoption if decision.adopting and decision.adoption is not None else before.adoption
     after = replace(
         irsa.status,
         role=role,
-        service_accounts=before.service_accounts,
-        adoption=before.adoption,
+        service_accounts=_foretold_accounts(before.service_accounts, decision.bound),
+        adoption=adoption,
         kept_bindings=before.kept_bindings,
         kept_audiences=before.kept_audiences,
         retired_roles=_retired_now(decision, role.name),
     )
     return replace(after, record=signed(keys, irsa, after))
+
+
+def _foretold_role(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys) -> RoleStatus:
+    """The role that a plan is about to write, as it is known now. Nothing is signed that only the status says."""
+    assert decision.desired is not None  # noqa: S101  (of a living object)
+    before, wanted, seen = decision.before.role, decision.desired.role, decision.role
+    same = before.name.lower() == wanted.name.lower()
+    if same and not decision.adopting and vouched(irsa.status, irsa.key, facts.account, keys):
+        return before
+    if seen is None:
+        return RoleStatus(name=wanted.name, account_id=facts.account)
+    origin = "Adopted" if decision.adopted else MADE
+    return RoleStatus(name=seen.name, arn=seen.arn, id=seen.id, account_id=facts.account, origin=origin)
+
+
+def _foretold_accounts(
+    before: tuple[BoundServiceAccount, ...], bound: tuple[BoundServiceAccount, ...]
+) -> tuple[BoundServiceAccount, ...]:
+    """With the keys of all annotations and labels that may be on them."""
+    known = {(b.namespace, b.name): b for b in before}
+    for one in bound:
+        old = known.get((one.namespace, one.name), one)
+        annotations = tuple(dict.fromkeys((*old.annotations, *one.annotations)))
+        labels = tuple(dict.fromkeys((*old.labels, *one.labels)))
+        known[one.namespace, one.name] = replace(one, annotations=annotations, labels=labels)
+    return tuple(sorted(known.values()))
 
 
 def _retired_now(decision: Decision, current: str) -> tuple[RoleStatus, ...]:
@@ -258,7 +274,9 @@ def _retired_now(decision: Decision, current: str) -> tuple[RoleStatus, ...]:
     retired.pop(current.lower(), None)
     # Only what is plainly the object's may be signed as such.
     mine = {r.name.lower() for r in decision.old_roles}
-    return tuple(retired[n] if n in mine else replace(retired[n], origin="") for n in sorted(retired))
+    # There is room for all that are; then for those that may yet come to light.
+    kept = sorted(retired, key=lambda n: (n not in mine, bool(retired[n].id), n))[:MAX_RETIRED]
+    return tuple(retired[n] if n in mine else replace(retired[n], origin="") for n in sorted(kept))
 
 
 def _present(wanted: Iterable[str], role: ObservedRole) -> list[str]:

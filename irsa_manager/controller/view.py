@@ -194,6 +194,10 @@ class ClusterView:
         del self._accounts_written[key]
         return self.accounts.get(key)
 
+    def points(self, place: Key) -> bool:
+        """Whether the ServiceAccount is there and annotated with a role."""
+        return bool(_points_to(self.account(f"{place[0]}/{place[1]}")))
+
     def signed_by_others(self, irsa: IRSA) -> bool:
         """Whether the record of its status isn't the one that we wrote last: an administrator has signed it."""
         written = self._written.get(irsa.key)

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from irsa_manager.api.irsa import IRSA, Adoption, BoundServiceAccount, IRSASpec, IRSAStatus
 from irsa_manager.api.reasons import listed
+from irsa_manager.api.status_fields import MAX_RETIRED
 from irsa_manager.plan import diff_accounts, diff_role, problems
 from irsa_manager.plan.actions import AwsAction, KubeAction, Plan, UpdateTrust
 from irsa_manager.plan.decision import Decision, Problem
@@ -44,7 +45,7 @@ def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True, rewrite: b
     permit = _permit(irsa, status, observed, situation, mine=owner.mine)
     if isinstance(permit, Denied):
         return Decision(
-            plan=Plan(_withdrawn(irsa, observed, owner, situation) if observed is not None and owner.mine else ()),
+            plan=Plan(_withdrawn(irsa, observed, owner, situation)),
             role=observed if owner.mine else None,
             ready_problem=problems.denied(permit, irsa),
             bound=irsa.status.service_accounts,
@@ -69,8 +70,13 @@ def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True, rewrite: b
     )
     deep = next((name for name, document in spec.inline_policies.items() if too_deep(document)), "")
     if deep:
-        problem = problems.too_deep(deep, spec.iam_role.name)
-        return Decision(plan=Plan(), desired=desired, role_problem=problem, bound=irsa.status.service_accounts)
+        return Decision(
+            plan=Plan(_withdrawn(irsa, observed, owner, situation)),
+            desired=desired,
+            role=observed if owner.mine else None,
+            role_problem=problems.too_deep(deep, spec.iam_role.name),
+            bound=irsa.status.service_accounts,
+        )
     if observed is not None and not owner.mine and not adopting:
         problem = problems.not_mine(observed, owner, irsa, situation)
         return Decision(
@@ -79,7 +85,25 @@ def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True, rewrite: b
     if situation.rival and (observed is None or adopting):
         problem = problems.held(f"Role {spec.iam_role.name}", situation.rival, irsa, facts)
         return Decision(plan=Plan(), desired=desired, role_problem=problem, bound=irsa.status.service_accounts)
+    old = _old_roles(irsa, situation)
+    if len(old) > MAX_RETIRED:
+        return _too_many_old(irsa, desired, situation, old)
     return _own(irsa, status, desired, observed, situation, kind, adopting, tagging=tagging, rewrite=rewrite)
+
+
+def _too_many_old(irsa: IRSA, desired: Desired, situation: Situation, old: tuple[ObservedRole, ...]) -> Decision:
+    """Get rid of roles of earlier renames first; the role that was the object's last stays as it is until then."""
+    last = irsa.status.role.name.lower()
+    actions: list[AwsAction] = []
+    for role in (role for role in old if role.name.lower() != last):
+        actions += diff_role.disarm(role, disarmed(role, irsa.key, situation), "the role was renamed")
+        actions += diff_role.remove(role, f"renamed to {desired.role.name}", entry(irsa.status, role.name))
+    return Decision(
+        plan=Plan(tuple(actions)),
+        desired=desired,
+        role_problem=problems.too_many_old(len(old), desired.role.name),
+        bound=irsa.status.service_accounts,
+    )
 
 
 def permitted(irsa: IRSA, situation: Situation) -> bool:
@@ -91,11 +115,12 @@ def permitted(irsa: IRSA, situation: Situation) -> bool:
     return isinstance(_permit(irsa, status, observed, situation, mine=mine), Permit)
 
 
-def _withdrawn(irsa: IRSA, observed: ObservedRole, owner: Whose, situation: Situation) -> tuple[AwsAction, ...]:
-    """What a denied object's role must lose all the same: subjects of namespaces that are gone.
-
-    Whoever makes such a namespace again would have the role. owner: MINE or ADOPTED, as the mark is to say.
+def _withdrawn(irsa: IRSA, observed: ObservedRole | None, owner: Whose, situation: Situation) -> tuple[AwsAction, ...]:
+    """What the role of an object for which nothing else is done must lose all the same: subjects of namespaces that
+    are gone. Whoever makes such a namespace again would have the role.
     """
+    if observed is None or not owner.mine:
+        return ()
     facts = situation.facts
     own = arn.provider_arn(facts.partition, facts.account, facts.host)
     living = {name for name, fact in situation.namespaces.items() if not fact.terminating}

@@ -101,6 +101,14 @@ def too_deep(policy: str, role: str) -> Problem:
     )
 
 
+def too_many_old(old: int, role: str) -> Problem:
+    """A rename that waits: the status has room for so many old roles, and none may be forgotten."""
+    error = f"{old} roles of its former names wait to be removed; the change to this name waits for them."
+    return Problem(
+        "IRSAFailedRoleUpdate", {"role": role, "error": error, "next_try": "as soon as one of them could be removed"}
+    )
+
+
 def role_warning(
     spec: IRSASpec, desired: Desired, observed: ObservedRole | None, facts: ClusterFacts
 ) -> Problem | None:

@@ -18,10 +18,10 @@ from e2e_process import DEADLINE_SECONDS, OPERATOR, eventually
 from irsa_manager.api import names
 from irsa_manager.controller.intents import INTENT_SECONDS
 
-JSON_PATCH = {"Content-Type": "application/json-patch+json"}
 POLICY = "arn:aws:iam::aws:policy/"
 PATIENCE_SECONDS = 3 * DEADLINE_SECONDS
 """For all objects of a walk together."""
+GONE, RELEASED = "gone", "released"
 RELEASE = {"metadata": {"annotations": {names.ANNOTATION_RELEASE: "true"}}}
 
 
@@ -98,8 +98,9 @@ def bare(make: Callable[[Names], Object]) -> Callable[[Names], Object]:
 class Deed:
     """calls: at least as many as it takes. first: the spec before it, None: there is no object yet.
 
-    then: the spec that it sets; None for a deletion or a release. end: what comes of it: "ready", "released", "gone",
-    or "given up": it would have become ready, but the object is deleted while nobody is at work.
+    then: the spec that it sets; None for a deletion or a release. end: what comes of it: "ready", "released" or "gone".
+    later: what is asked for then, while nobody is at work and something else may be half done: another spec, or GONE or
+    RELEASED.
     """
 
     name: str
@@ -108,34 +109,46 @@ class Deed:
     then: Callable[[Names], Object] | None
     end: str = "ready"
     adopted: bool = False
+    later: Callable[[Names], Object] | str | None = None
+
+    @property
+    def comes_to(self) -> str:
+        """What comes of it in the end."""
+        if self.later is None:
+            return self.end
+        return self.later if isinstance(self.later, str) else "ready"
 
 
 DEEDS = (
-    Deed("create", 12, None, one),
+    Deed("create", 13, None, one),
     Deed("update", 16, here, other),
     Deed("rename", 17, here, renamed),
     # Under load a sweep comes between, and the role is read once more.
     Deed("adopt", 32, None, adopting, adopted=True),
     Deed("leave", 32, adopting, renamed, adopted=True),
-    Deed("release", 21, adopting, None, "released", adopted=True),
-    Deed("return", 14, adopting, None, "gone", adopted=True),
-    Deed("delete", 11, one, None, "gone"),
-    Deed("abandon", 12, None, one, "given up"),
+    Deed("release", 21, adopting, None, RELEASED, adopted=True),
+    Deed("return", 14, adopting, None, GONE, adopted=True),
+    Deed("delete", 11, one, None, GONE),
+    Deed("abandon", 13, None, one, later=GONE),
+    Deed("reconsider", 13, None, here, later=renamed),
+    Deed("unset", 16, here, other, later=here),
+    Deed("relinquish", 32, None, adopting, adopted=True, later=GONE),
+    Deed("drop", 32, None, adopting, adopted=True, later=RELEASED),
 )
 BARE = (
-    Deed("create", 12, None, bare(one)),
+    Deed("create", 13, None, bare(one)),
     Deed("update", 14, bare(here), bare(other)),
     Deed("rename", 18, bare(here), bare(renamed)),
-    Deed("delete", 11, bare(one), None, "gone"),
-    Deed("abandon", 12, None, bare(one), "given up"),
+    Deed("delete", 11, bare(one), None, GONE),
+    Deed("abandon", 13, None, bare(one), later=GONE),
 )
 
 
 class Subject:
     """One object. key: of its arm at the gate.
 
-    given_up: it was deleted in the midst. late: what it made can't be read, and what was meant was so long ago when
-    somebody came to look at it again that it may count no more: then it may stay as it is.
+    turned: something else has been asked for in the midst. late: what it made can't be read, and what was meant was so
+    long ago when somebody came to look at it again that it may count no more: then it may stay as it is.
     """
 
     def __init__(self, walk: Walk, deed: Deed, arm: Arm, key: str) -> None:
@@ -143,7 +156,7 @@ class Subject:
         name = f"{walk.prefix}-{key}"
         self.names = Names(name, name, walk.here, walk.there, walk.boundary)
         self.irsa = Irsa(walk.lab, OPERATOR, name)
-        self.given_up = False
+        self.turned = False
         self.late = False
 
     def __str__(self) -> str:
@@ -158,33 +171,44 @@ class Subject:
 
     def act(self) -> None:
         """Do it."""
-        lab, deed = self.walk.lab, self.deed
-        if deed.then is None and deed.end == "gone":
-            self.irsa.delete()
-        elif deed.then is None:
-            lab.patch(self.irsa.path, RELEASE)
+        deed = self.deed
+        if deed.then is None:
+            self._end(deed.end)
         elif deed.first is None:
             self._make(deed.then(self.names))
         else:
-            patch = [{"op": "replace", "path": "/spec", "value": deed.then(self.names)}]
-            answer = lab.api.patch(self.irsa.path, content=json.dumps(patch), headers=JSON_PATCH)
-            assert answer.status_code == 200, answer.text
+            self._change(deed.then(self.names))
+
+    def turn(self) -> None:
+        """Ask for something else in the midst, if that is the deed."""
+        later = self.deed.later
+        if later is None:
+            return
+        self.turned = True
+        if isinstance(later, str):
+            self._end(later)
+        else:
+            self._change(later(self.names))
 
     def _make(self, spec: Object) -> None:
         self.irsa = self.walk.lab.irsa(spec, name=self.irsa.name)
 
-    def give_up(self) -> None:
-        """Delete it in the midst, if that is the deed."""
-        if self.deed.end == "given up":
+    def _change(self, spec: Object) -> None:
+        self.walk.lab.replace_spec(self.irsa.path, spec)
+
+    def _end(self, how: str) -> None:
+        if how == GONE:
             self.irsa.delete()
-            self.given_up = True
+        else:
+            self.walk.lab.patch(self.irsa.path, RELEASE)
 
     def done(self, found: Object | None) -> bool:
         """Whether the object says that it is done. found: the object."""
-        if self.deed.end == "gone" or self.given_up:
+        end = self.deed.comes_to if self.turned else self.deed.end
+        if end == GONE:
             return found is None
         assert found is not None, f"{self} is gone"
-        if self.deed.end == "released":
+        if end == RELEASED:
             return not found["metadata"].get("finalizers")
         return ready(found) or (self.late and ready(found, "OwnershipUnknown"))
 
@@ -193,7 +217,8 @@ class Subject:
         problems: list[str] = []
         if self.late:
             return problems
-        wanted = self.deed.then(self.names) if self.deed.then is not None and not self.given_up else None
+        asked = self.deed.later if self.turned else self.deed.then
+        wanted = asked(self.names) if asked is not None and not isinstance(asked, str) else None
         name = wanted["iamRole"]["name"] if wanted else ""
         accounts = self.walk.accounts(self.names.account)
         if self.deed.adopted and name != self.names.role:
@@ -204,7 +229,7 @@ class Subject:
         elif name != self.names.role and self.names.role in roles:
             problems.append("the old role is still there")
         if wanted is None:
-            kept = {self.walk.here, self.walk.there} if self.deed.end == "released" else set()
+            kept = {self.walk.here, self.walk.there} if self.deed.comes_to == RELEASED else set()
             problems += [f"left behind: {place}" for place in accounts if place not in kept]
             return problems
         role = roles.get(name)
@@ -212,6 +237,9 @@ class Subject:
             return [*problems, f"there is no role {name}"]
         places = set(wanted["serviceAccount"]["namespaces"])
         problems += _differences(role, wanted, {f"{place}/{self.names.account}" for place in places})
+        tags = {tag["Key"] for tag in role["Tags"] if not tag["Key"].startswith(names.OWN_PREFIX)}
+        if not self.deed.adopted and tags != wanted["iamRole"].get("tags", {}).keys():
+            problems.append(f"tags: {tags}")
         if accounts != dict.fromkeys(places, role["Arn"]):
             problems.append(f"ServiceAccounts: {accounts}")
         return problems
@@ -361,10 +389,10 @@ class Walk:
         ended = {subject.deed.name for subject in self.subjects if not subject.arm.struck}
         return {subject.deed.name for subject in self.subjects} - ended
 
-    def give_up(self) -> None:
-        """Delete in the midst what is to be deleted there."""
+    def turn(self) -> None:
+        """Ask in the midst for what is to be asked for there."""
         for subject in self.subjects:
-            subject.give_up()
+            subject.turn()
 
     def settle(self, *, blind: bool = False) -> None:
         """Wait until all is done. blind: roles can't be read."""
@@ -384,7 +412,7 @@ class Walk:
 
     def end(self) -> None:
         """Delete the objects that are left: nothing of ours stays, and nothing that isn't ours has changed."""
-        lab, released = self.lab, [s for s in self.subjects if s.deed.end == "released"]
+        lab, released = self.lab, [s for s in self.subjects if s.deed.comes_to == RELEASED]
         for subject in released:
             lab.patch(subject.irsa.path, {"metadata": {"annotations": {names.ANNOTATION_RELEASE: None}}})
         # One that is deleted before the finalizer is back leaves all that it had: it was let go.

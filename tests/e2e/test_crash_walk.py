@@ -53,7 +53,7 @@ def walk_through(
         lab.aws.faults(consistency=unseen)
         walk.act(gate.arms)
         controller.kill()
-    walk.give_up()
+    walk.turn()
     # What is seen late is looked for again, and what can't be read is probed again: these calls have no end.
     assert unseen or environment or not walk.longer(), "these deeds have more calls than were walked"
     start({}, environment or {})

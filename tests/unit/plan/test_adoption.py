@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
 from strategies import ACCOUNT, FACTS, KEYS
 from test_planner_cases import OWNER, irsa, own_role, situation
 
 from irsa_manager.api import names
-from irsa_manager.api.irsa import Adoption, IRSAStatus, RoleSpec, RoleStatus
-from irsa_manager.controller.status import adopting as begun
+from irsa_manager.api.irsa import IRSA, Adoption, IRSAStatus, RoleSpec, RoleStatus
+from irsa_manager.controller.status import foretold as begun
 from irsa_manager.controller.status import judged
 from irsa_manager.controller.telling import problem_told
 from irsa_manager.plan import actions as do
 from irsa_manager.plan import diff_role
+from irsa_manager.plan.actions import AwsAction
 from irsa_manager.plan.decision import Decision
+from irsa_manager.plan.effects import on_role
+from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import MarkKeys, Whose, make, sign_record
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.ownership import recorded, vouched, whose
 from irsa_manager.plan.planner import decide
+from irsa_manager.plan.removal import decide_deletion, decide_release
 
 GONE = "team-b/gone"
 NOW = "2026-11-24T00:00:00Z"
@@ -174,3 +180,48 @@ def test_inline_policies_that_can_not_be_read_go_back_too():
     actions = diff_role.give_back(dark, had, RoleStatus(name="reports", inline_policies=("ours", "theirs")), "why")
     found = [(type(a), a.name) for a in actions if isinstance(a, do.PutInlinePolicy | do.DeleteInlinePolicy)]
     assert found == [(do.DeleteInlinePolicy, "ours"), (do.PutInlinePolicy, "Theirs")]
+
+
+BEFORE = ObservedRole(
+    name="reports",
+    arn=f"arn:aws:iam::{ACCOUNT}:role/reports",
+    id="AROA1",
+    trust={
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
+        ],
+    },
+    attached=("arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess",),
+    inline={"own": READ},
+    boundary="",
+    tags={"team": "old", "theirs": "x"},
+    description="theirs",
+    max_session_seconds=3600,
+)
+ALL_OF_IT = irsa(
+    iam_role=RoleSpec(
+        name="reports",
+        management_policy="Adopt",
+        tags={"team": "new", "cost": "1"},
+        description="ours",
+        max_session_duration_seconds=7200,
+        permissions_boundary="customer/b",
+    ),
+    iam_policies=("AmazonS3ReadOnlyAccess",),
+    inline_policies={"own": WRITE, "more": WRITE},
+)
+
+
+@pytest.mark.parametrize("done", range(len(decide(ALL_OF_IT, situation(BEFORE)).plan.actions) + 1))
+@pytest.mark.parametrize("end", [decide_release, decide_deletion])
+def test_an_adoption_cut_off_anywhere_is_undone_whole(done: int, end: Callable[[IRSA, Situation], Decision]) -> None:
+    decision = decide(ALL_OF_IT, situation(BEFORE))
+    ended = replace(ALL_OF_IT, status=begun(ALL_OF_IT, decision, FACTS, KEYS))
+    role: ObservedRole | None = BEFORE
+    for action in decision.plan.actions[:done]:
+        role = on_role(role, action) if isinstance(action, AwsAction) else role
+    assert role is not None
+    for action in end(ended, situation(role)).plan.actions:
+        role = on_role(role, action) if isinstance(action, AwsAction) else role
+    assert role == BEFORE
