@@ -153,11 +153,15 @@ class Intent(Struct, rename="camel", omit_defaults=True, frozen=True):
 class Record(Struct, omit_defaults=True, frozen=True):
     """The manager's own signature over the status' role: what makes its id evidence.
 
-    uid: of the object that it was made for.
+    uid: of the object that it was made for. serial: grows with each new signature, so that an earlier status that is
+    put back is known as one. over: what an administrator signed over: the mark of another key on the role,
+    or that there was none.
     """
 
     mac: str = ""
     uid: str = ""
+    serial: int = 0
+    over: str = ""
 
 
 class BoundServiceAccount(Struct, omit_defaults=True, frozen=True, order=True):

@@ -84,6 +84,12 @@ IRSA: Final[dict[str, Field]] = {
     "status.record.uid": Field(
         description="Uid of the object that it was signed for; for another one it is no evidence whose the role is."
     ),
+    "status.record.serial": Field(
+        description="Number of the signature; an earlier one that is put back is no evidence.", schema=_INT64
+    ),
+    "status.record.over": Field(
+        description="What `irsa-manager adopt --all-mine` signed over: another key's mark on the role, or none."
+    ),
     "status.intent": Field(
         description=(
             "That the role is about to be made; only where no role can be read. A crash in between is known by it."

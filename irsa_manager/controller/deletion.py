@@ -29,7 +29,7 @@ from irsa_manager.controller.workers import TryAgain
 from irsa_manager.plan import actions as do
 from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.mark import Whose
-from irsa_manager.plan.ownership import unvouched, vouched
+from irsa_manager.plan.ownership import unvouched
 from irsa_manager.plan.planner import incomplete
 from irsa_manager.plan.problems import not_mine
 from irsa_manager.plan.removal import decide_deletion, decide_release
@@ -112,8 +112,7 @@ class Deletion:
             await see(self._c, irsa, facts, name)
             situation = self._c.view.situation(irsa, facts, self._c.keys)
             there = self._roles.get(name)
-            vouched_for = vouched(irsa.status, irsa.key, facts.account, self._c.keys)
-            if there is not None and unvouched(there, irsa.status) and not vouched_for:
+            if there is not None and unvouched(there, irsa, facts.account, self._c.keys):
                 # Let go now, what the role had would be lost with the status.
                 told = problem_told(not_mine(there, Whose.UNMARKED, irsa, situation))
                 await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, told, at))

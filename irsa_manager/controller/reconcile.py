@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+import structlog
 from msgspec import UNSET
 from msgspec.structs import replace
 
@@ -48,6 +49,8 @@ from irsa_manager.plan.ownership import noted, upstreams, vouched
 from irsa_manager.plan.planner import decide, incomplete
 from irsa_manager.plan.takeover import audiences_asked, left_by_upstream
 
+log = structlog.get_logger("irsa_manager.controller")
+
 REWRITE_SECONDS = 600.0
 """How often what can't be read is written again."""
 
@@ -68,6 +71,9 @@ class Reconciler:
             self._c.reporter.forget(key)
             self._rewritten.pop(key, None)
             return None
+        found, irsa = irsa, self._c.view.believed(irsa, self._c.keys)
+        if irsa is not found:
+            log.warning("a status from before was put back: it proves nothing", object=f"IRSA {key}")
         try:
             if upstreams(irsa, self._c.operator_namespace) and not noted(irsa):
                 irsa = await self._c.reporter.write_status(irsa, statuses.noting(irsa))

@@ -19,7 +19,7 @@ from irsa_manager.controller.survey import Survey
 from irsa_manager.kube.client import Kube
 from irsa_manager.kube.resources import IRSAS
 from irsa_manager.plan.facts import ClusterFacts
-from irsa_manager.plan.mark import MarkKeys, Whose, judge
+from irsa_manager.plan.mark import MarkKeys, Whose, judge, looks_like_one
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.ownership import (
     MADE,
@@ -33,9 +33,12 @@ from irsa_manager.plan.ownership import (
 from irsa_manager.plan.planner import incomplete
 from irsa_manager.plan.takeover import audiences_asked
 from irsa_manager.trust import arn
-from irsa_manager.trust.document import subjects
+from irsa_manager.trust.document import sids, subjects
 
 PREFIX = "system:serviceaccount:"
+
+UNMARKED = "unmarked"
+"""What is signed over where the trust bears no mark at all."""
 
 
 class Candidate(Struct, frozen=True):
@@ -78,7 +81,11 @@ def _candidate(irsa: IRSA, found: Survey, facts: ClusterFacts) -> Candidate | No
     if spec is UNSET or incomplete(spec) or irsa.metadata.deleting or spec.iam_role.management_policy == "Reference":
         return None
     role = found.view.roles.get(spec.iam_role.name)
-    if role is None or not role.id or owner_of(role, irsa, facts.account, found.keys) is not Whose.UNMARKED:
+    if (
+        role is None
+        or not role.id
+        or owner_of(role, irsa, facts.account, found.keys, facts.operator_namespace) is not Whose.UNMARKED
+    ):
         return None
     trusted = trusted_here(role, facts)
     if not trusted:
@@ -120,7 +127,8 @@ def signed_anew(candidate: Candidate, account: str, keys: MarkKeys) -> IRSAStatu
         # What was set on them can't be vouched for.
         service_accounts=tuple(replace(b, annotations=(), labels=()) for b in irsa.status.service_accounts),
     )
-    return replace(after, record=signed(keys, irsa, after))
+    over = next((text for text in sids(role.trust) if looks_like_one(text)), UNMARKED)
+    return replace(after, record=signed(keys, irsa, after, over=over))
 
 
 async def sign(kube: Kube, candidate: Candidate, account: str, keys: MarkKeys) -> None:

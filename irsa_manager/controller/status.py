@@ -28,6 +28,9 @@ BLIND = (
     "every 10 minutes."
 )
 
+LAST_SERIAL = 2**53
+"""Beyond it not every reader of JSON tells one number from the next (RFC 8259, section 6)."""
+
 WAITS = "ServiceAccounts are bound when the role is in order; until then those that are bound stay as they are."
 
 
@@ -63,20 +66,22 @@ def judged(
     if role is not None and decision.role_problem is None:
         role_status = _role_status(before, decision, desired.role, role, facts, whole=whole)
         retired = _retired(before, decision, role_status.name)
-        vouched = replace(
+        meant = replace(
             decision.before,
             role=role_status,
             service_accounts=decision.bound,
             adoption=adoption,
             retired_roles=retired,
         )
-        record = Record() if decision.referenced else signed(keys, irsa, vouched)
+        # Once the trust bears our own mark again, nothing is signed over any more.
+        over = "" if whole else None
+        record = Record() if decision.referenced else signed(keys, irsa, meant, over=over)
     elif role is None and not before.role.name and decision.role_problem is None and not decision.referenced:
         # It may have been made all the same, if the answer was lost: a change of its name must not leave it behind.
         role_status = RoleStatus(name=desired.role.name, account_id=facts.account)
         retired = ()
-        vouched = replace(decision.before, role=role_status, service_accounts=decision.bound, retired_roles=retired)
-        record = signed(keys, irsa, vouched)
+        meant = replace(decision.before, role=role_status, service_accounts=decision.bound, retired_roles=retired)
+        record = signed(keys, irsa, meant)
     good = _ready_message(decision, role, facts, settling=settling)
     if blind and role is not None and not decision.referenced:
         good = f"{good} {BLIND}"
@@ -136,10 +141,19 @@ def _role_status(
     )
 
 
-def signed(keys: MarkKeys, irsa: IRSA, status: IRSAStatus) -> Record:
-    """The record that vouches for a status."""
-    meant = replace(status, record=Record(uid=irsa.metadata.uid))
-    return Record(sign_record(keys, recorded(meant, irsa.key, status.role.account_id)), irsa.metadata.uid)
+def signed(keys: MarkKeys, irsa: IRSA, status: IRSAStatus, *, over: str | None = None) -> Record:
+    """The record that vouches for a status. over: the mark that is signed over, None: as before.
+
+    What is signed already keeps its signature; anything else gets the next number.
+    """
+    before, account = irsa.status.record, status.role.account_id
+
+    def record(serial: int) -> Record:
+        meant = Record("", irsa.metadata.uid, serial, before.over if over is None else over)
+        return replace(meant, mac=sign_record(keys, recorded(replace(status, record=meant), irsa.key, account)))
+
+    same = record(before.serial)
+    return same if same == before else record(before.serial + 1 if 0 <= before.serial < LAST_SERIAL else 1)
 
 
 def gave_back(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys) -> IRSAStatus:

@@ -13,14 +13,14 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from irsa_manager.api import names
-from irsa_manager.api.irsa import IRSA
+from irsa_manager.api.irsa import IRSA, Record
 from irsa_manager.controller.roles import RoleStore
 from irsa_manager.kube.resources import Namespace, ServiceAccount, key_of, split_key
 from irsa_manager.plan.facts import ClusterFacts, NamespaceFact, Situation
 from irsa_manager.plan.mark import MarkKeys
 from irsa_manager.plan.namespaces import is_glob, may_concern, resolve
 from irsa_manager.plan.observed import ObservedRole, ObservedServiceAccount
-from irsa_manager.plan.ownership import verdict
+from irsa_manager.plan.ownership import verdict, vouched
 from irsa_manager.plan.planner import incomplete, permitted
 from irsa_manager.plan.rivals import goes_before
 
@@ -102,6 +102,7 @@ class ClusterView:
         self._claims: Index[Key, str] = Index()
         self._claimed: dict[str, set[Key]] = {}
         self._written: dict[str, IRSA] = {}
+        self._serials: dict[str, int] = {}
         self._accounts_written: dict[str, ServiceAccount] = {}
 
     # What changed, and whom that concerns
@@ -122,6 +123,7 @@ class ClusterView:
         if new is None:
             others |= self.claim(key, ())
             self._written.pop(key, None)
+            self._serials.pop(old.metadata.uid if old is not None else "", None)
         kept = _role_names(new) if new is not None else set()
         for role in (_role_names(old) if old is not None else set()) - kept:
             others |= set(self._by_role.get(role))
@@ -175,6 +177,21 @@ class ClusterView:
         """We wrote the object, and this is what the API server answered."""
         if irsa.key in self.irsas:
             self._written[irsa.key] = irsa
+            self._serials[irsa.metadata.uid] = max(irsa.status.record.serial, self._serials.get(irsa.metadata.uid, 0))
+
+    def believed(self, irsa: IRSA, keys: MarkKeys) -> IRSA:
+        """The object; without its record where that was signed by us, but we have seen a later one: it was put back.
+
+        It proves whose a role was then, not whose it is. What is found at the start is believed.
+        """
+        record, uid = irsa.status.record, irsa.metadata.uid
+        if record.uid != uid or not vouched(irsa.status, irsa.key, irsa.status.role.account_id, keys):
+            return irsa
+        latest = max(record.serial, self._serials.get(uid, 0))
+        self._serials[uid] = latest
+        if record.serial == latest:
+            return irsa
+        return replace(irsa, status=replace(irsa.status, record=Record(serial=latest)))
 
     def wrote_account(self, account: ServiceAccount) -> None:
         """We made or changed the ServiceAccount, and this is what the API server answered."""

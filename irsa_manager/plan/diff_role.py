@@ -35,6 +35,7 @@ from irsa_manager.trust.document import (
     same,
     sha256,
     short_subject,
+    statements,
     subjects,
     without,
 )
@@ -83,6 +84,7 @@ def update(
     trust_written: str = "",
     rewrite: bool = False,
     attached_before: tuple[str, ...] = (),
+    adopting: bool = False,
 ) -> list[AwsAction]:
     """What makes an existing role of ours right.
 
@@ -90,13 +92,15 @@ def update(
     what an adopted role `had`. inline_before: inline policies that we had put. quota: managed policies that a role may
     have. trust_written: where the trust can't be read, the hash of what was last written; attached_before: likewise the
     policies of the status. rewrite: write what can't be read, since the object changed or it is time; else what isn't
-    known is left alone.
+    known is left alone. adopting: the role doesn't bear the mark yet.
     """
     before = set(managed_before) - set(desired.managed)
     boundary = _boundary(desired, observed, "permissionsBoundary" in before, had, rewrite)
     widening = [action for action in boundary if isinstance(action, RemoveBoundary)]
+    narrowing = [action for action in boundary if action not in widening]
     return [
-        *(action for action in boundary if action not in widening),
+        *(_mark(desired, observed) if adopting and narrowing else ()),
+        *narrowing,
         *_trust(desired, observed, trust_written, rewrite),
         *_policies(desired, observed, quota, attached_before if rewrite else None),
         *_inline(desired, observed, inline_before, had, rewrite),
@@ -104,6 +108,15 @@ def update(
         *(_tags(desired, observed, before, had, rewrite) if tagging else ()),
         *widening,
     ]
+
+
+def _mark(desired: DesiredRole, observed: ObservedRole) -> list[AwsAction]:
+    """The mark in the trust that is there, before anything else is written: what is cut off is known by it as ours."""
+    if observed.trust is None:
+        return []
+    marking = statements(deny_all(desired.mark, federated(desired.trust)[0]))
+    trust = {**observed.trust, "Statement": [*marking, *statements(observed.trust)]}
+    return [UpdateTrust(role=desired.name, reason="marked as adopted; whom it trusts follows", trust=trust)]
 
 
 def _boundary(
@@ -378,8 +391,12 @@ def _attributes_back(observed: ObservedRole, had: Adoption, ours: RoleStatus, re
     if description is not None or seconds is not None:
         actions.append(UpdateRole(role=role, reason=reason, description=description, max_session_seconds=seconds))
     set_by_us = {key.removeprefix("tags/") for key in managed if key.startswith("tags/")}
+    # Consent to an adoption is the role's owner's to give and to take.
     own = {k for k in observed.tags or {} if k.startswith(names.OWN_PREFIX) and k not in had.tags}
-    ours_too = {k for k in had.tags if k.startswith(names.OWN_PREFIX)}  # of an object that had the role before
+    own -= {names.TAG_ADOPT_BY}
+    ours_too = {k for k in had.tags if k.startswith(names.OWN_PREFIX)} - {
+        names.TAG_ADOPT_BY
+    }  # of an object that had the role before
     back = {k: v for k, v in had.tags.items() if k in set_by_us | ours_too and (observed.tags or {}).get(k) != v}
     if back:
         actions.append(TagRole(role=role, reason=reason, tags=back))

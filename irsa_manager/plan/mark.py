@@ -105,9 +105,9 @@ def judge(keys: MarkKeys, account: str, role: str, owner: str, mark: str) -> Who
 class RecordedRole(Struct, frozen=True):
     """What a record vouches for.
 
-    role_id: the role's unique id, "" where it may not be read. uid: of the object. managed: the attributes that were
-    set from the spec. extra: canonical text of what else the status must not lie about: an adoption, bindings kept at a
-    takeover.
+    role_id: the role's unique id, "" where it may not be read. uid: of the object. serial: of the signature. managed:
+    the attributes that were set from the spec. extra: canonical text of what else the status must not lie about: an
+    adoption, bindings kept at a takeover.
     """
 
     account: str
@@ -117,10 +117,13 @@ class RecordedRole(Struct, frozen=True):
     managed: tuple[str, ...] = ()
     extra: str = ""
     uid: str = ""
+    serial: int = 0
 
     def digest(self, key: bytes) -> str:
         """The record's signature with that key."""
-        told = (str(len(self.managed)), *self.managed, self.extra, self.uid)
+        told = [str(len(self.managed)), *self.managed, self.extra, self.uid]
+        if self.serial:
+            told.append(str(self.serial))
         return _digest(key, "record", self.account, self.role.lower(), self.role_id, self.owner, *told)
 
 

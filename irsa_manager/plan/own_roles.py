@@ -30,7 +30,8 @@ def marked_roles(irsa: IRSA, situation: Situation, kinds: tuple[Whose, ...]) -> 
     found = []
     for name in dict.fromkeys(n.lower() for n in candidates if n):
         role = situation.roles.get(name)
-        if role and owner_of(role, irsa, situation.facts.account, situation.keys) in kinds:
+        facts = situation.facts
+        if role and owner_of(role, irsa, facts.account, situation.keys, facts.operator_namespace) in kinds:
             found.append(role)
     return found
 

@@ -7,14 +7,16 @@ Rules, each tested:
 3. No mark in the trust, but the unique id in the status is the role's and the record's signature verifies: this
    object's (somebody edited the mark away, or an administrator signed it anew). The same for the old roles of a rename.
    A tag alone isn't enough: whoever may only tag roles could put there what a role of that name once bore. Nor is a
-   record of an object that was there before under the same name: its owner could have kept it.
+   record of an object that was there before under the same name: its owner could have kept it. Nor is a record where
+   the trust bears a mark of another key: another cluster has taken the role over. Nor, outside the operator's
+   namespace, one of an adoption: the role's owner takes it back by its trust.
 4. Where roles can't be read, the record alone: the best evidence there is, and the status says so.
 5. What the Go program before us made bears no mark. In the operator's namespace, where only administrators write, an
    object that it has made ready owns its role, if that trusts the ServiceAccounts that it bound, until that is signed;
    elsewhere an administrator signs first (irsa-manager adopt).
 6. Anything else isn't ours: names, tags for people, dates, a status, annotations and labels prove nothing.
 7. Adopt takes what bears no mark that verifies, and what an object that is gone left behind, which its mark tells;
-   never what the status says is adopted already and no key vouches for: what it had would be overwritten.
+   never what the status says is the object's already and no key vouches for: what it had would be overwritten.
 """
 
 from __future__ import annotations
@@ -52,11 +54,21 @@ def whose(
     if by_trust is not Whose.UNMARKED:
         return by_trust
     signed = status is not None and status.record.uid == uid
-    known = _by_record(role, owner, account, keys, status) if status is not None and signed else Whose.UNMARKED
+    known = Whose.UNMARKED
+    if status is not None and signed and not _marked_otherwise(role, status):
+        known = _by_record(role, owner, account, keys, status)
     if known is not Whose.UNMARKED:
         return known
     by_tag = {judge(keys, account, role.name, owner, text) for text in _tagged(role)}
     return Whose.CLUSTER if Whose.CLUSTER in by_tag else Whose.UNMARKED
+
+
+def _marked_otherwise(role: ObservedRole, status: IRSAStatus) -> bool:
+    """Whether the unmarked trust bears a mark of another key, and no administrator has signed over that one.
+
+    Another cluster has taken the role over: two that each repair the other's trust would never end.
+    """
+    return any(looks_like_one(text) and text != status.record.over for text in sids(role.trust))
 
 
 def marked(role: ObservedRole, owner: str, account: str, keys: MarkKeys) -> Whose:
@@ -94,14 +106,23 @@ def entry(status: IRSAStatus, role: str) -> RoleStatus | None:
     return next((r for r in (status.role, *status.retired_roles) if r.name.lower() == role.lower()), None)
 
 
-def owner_of(role: ObservedRole, irsa: IRSA, account: str, keys: MarkKeys) -> Whose:
-    """Whose that role is, seen from that object."""
-    return whose(role, irsa.key, account, keys, irsa.status, irsa.metadata.uid)
+def owner_of(role: ObservedRole, irsa: IRSA, account: str, keys: MarkKeys, operator_namespace: str) -> Whose:
+    """Whose that role is, seen from that object.
+
+    What an object outside the operator's namespace has adopted stays its only as long as the trust says so: the role's
+    owner takes it back by its trust, and a status from before that could be put back.
+    """
+    found = whose(role, irsa.key, account, keys, irsa.status, irsa.metadata.uid)
+    signed_since = bool(irsa.status.record.over)  # by an administrator
+    borrowed = found is Whose.ADOPTED and irsa.metadata.namespace != operator_namespace and not signed_since
+    if borrowed and role.trust is not None and not marked(role, irsa.key, account, keys).mine:
+        return Whose.UNMARKED
+    return found
 
 
 def verdict(irsa: IRSA, role: ObservedRole, account: str, keys: MarkKeys, operator_namespace: str) -> Whose:
     """Whose that role is, seen from that object, with what the Go program has left (rule 5)."""
-    found = owner_of(role, irsa, account, keys)
+    found = owner_of(role, irsa, account, keys, operator_namespace)
     if found is not Whose.UNMARKED or foreign_key(role) or not upstreams(irsa, operator_namespace):
         return found
     return Whose.MINE if trusts_bound(role, irsa.status) else Whose.UNMARKED
@@ -137,9 +158,16 @@ def left_by(role: ObservedRole, account: str, keys: MarkKeys, objects: Container
     return holder if any(judge(keys, account, role.name, holder, text).mine for text in sids(role.trust)) else ""
 
 
-def unvouched(role: ObservedRole, status: IRSAStatus) -> bool:
-    """Whether the status says that the unmarked role is adopted: it can't be proved, and must not be adopted again."""
-    return status.adoption is not UNSET and status.role.id == role.id and status.role.name.lower() == role.name.lower()
+def unvouched(role: ObservedRole, irsa: IRSA, account: str, keys: MarkKeys) -> bool:
+    """Whether the status says that the unmarked role is the object's, and no key vouches for that.
+
+    It can't be proved, and the role must not be adopted (again): what an adopted one had would be lost, and what was
+    made would stay at the end.
+    """
+    status = irsa.status
+    named = status.role.id == role.id and status.role.name.lower() == role.name.lower()
+    told = status.adoption is not UNSET or foreign_key(role)
+    return named and told and not vouched(status, irsa.key, account, keys)
 
 
 def adoptable(
@@ -148,7 +176,7 @@ def adoptable(
     """Whether managementPolicy Adopt may take a role over of which whose() says `verdict`."""
     if verdict is Whose.CLUSTER:
         return bool(left_by(role, account, keys, objects))
-    return verdict is Whose.UNMARKED and not unvouched(role, irsa.status)
+    return verdict is Whose.UNMARKED and not unvouched(role, irsa, account, keys)
 
 
 def upstreams(irsa: IRSA, operator_namespace: str) -> bool:
@@ -204,8 +232,10 @@ def recorded(status: IRSAStatus, owner: str, account: str) -> RecordedRole:
         audiences=status.kept_audiences,
         origin=role.origin,
         retired=retired,
+        over=status.record.over,
     )
-    return RecordedRole(account, role.name, role.id, owner, role.managed, told, status.record.uid)
+    record = status.record
+    return RecordedRole(account, role.name, role.id, owner, role.managed, told, record.uid, record.serial)
 
 
 def extra(
@@ -216,12 +246,13 @@ def extra(
     audiences: Iterable[str] = (),
     origin: str = "",
     retired: Iterable[str] = (),
+    over: str = "",
 ) -> str:
     """The canonical text of all that a status must not lie about beside the role, for its record.
 
     bound: what was set on ServiceAccounts. inline: inline policies that are ours. adoption: what an adopted role had.
     kept, audiences: bindings and audiences kept at a takeover. origin: "" as long as the role is only about to be made.
-    retired: name/id/origin of old roles of a rename that aren't gone yet.
+    retired: name/id/origin of old roles of a rename that aren't gone yet. over: the mark that was signed over.
     """
     told = {
         "set": {f"{b.namespace}/{b.name}": [b.annotations, b.labels] for b in bound if b.annotations or b.labels},
@@ -231,6 +262,7 @@ def extra(
         "audiences": sorted(audiences),
         "origin": origin,
         "retired": sorted(retired),
+        **({"over": over} if over else {}),
     }
     return compact(told) if any(told.values()) else ""
 

@@ -16,8 +16,9 @@ from irsa_manager.api.reasons import listed
 from irsa_manager.api.status_fields import MAX_RETIRED
 from irsa_manager.plan import diff_accounts, diff_role, problems
 from irsa_manager.plan.actions import AwsAction, KubeAction, Plan, UpdateTrust
+from irsa_manager.plan.adoption import found_at_adoption
 from irsa_manager.plan.decision import Decision, Problem
-from irsa_manager.plan.desired import Desired, desire, disarmed
+from irsa_manager.plan.desired import Desired, DesiredRole, desire, disarmed
 from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.namespaces import is_glob, resolve
@@ -189,7 +190,7 @@ def _own(
     back = _back_first(irsa, status, desired, situation, renamed, f"renamed to {desired.role.name}")
     if back is not None:
         return back
-    adoption = _adoption(status, observed, kind, adopting)
+    adoption = _adoption(status, desired.role, observed, kind, adopting)
     inline_before = status.role.inline_policies
     actions: list[AwsAction | KubeAction] = []
     if observed is None:
@@ -206,6 +207,7 @@ def _own(
             attached_before=irsa.status.role.attached_policies,
             trust_written=irsa.status.role.trust_policy_sha256,
             rewrite=rewrite,
+            adopting=adopting,
         )
     old = _old_roles(irsa, situation)
     decision = _with_accounts(irsa, status, desired, situation, actions, old, observed, adoption, inline_before)
@@ -238,24 +240,17 @@ def _back_first(
     return Decision(plan=Plan(tuple(actions)), desired=desired, giving_back=True, before=status)
 
 
-def _adoption(status: IRSAStatus, observed: ObservedRole | None, kind: Whose, adopting: bool) -> Adoption | None:
+def _adoption(
+    status: IRSAStatus, desired: DesiredRole, observed: ObservedRole | None, kind: Whose, adopting: bool
+) -> Adoption | None:
     """What an adopted role had: kept from the moment before the first write to it."""
-    begun = status.adoption is not UNSET and observed is not None and status.role.id == observed.id
-    if adopting and not begun and observed is not None:
-        return Adoption(
-            trust_policy=observed.trust or {},
-            attached_policies=observed.attached or (),
-            inline_policies=observed.inline or {},
-            permissions_boundary=observed.boundary or "",
-            tags=observed.tags or {},
-            description=observed.description,
-            max_session_duration_seconds=observed.max_session_seconds,
-        )
-    kept = status.adoption
-    # What a role of another name had would be somebody else's trust.
-    if kind is Whose.ADOPTED and observed is not None and status.role.name.lower() == observed.name.lower():
-        return kept if kept is not UNSET else None
-    return None
+    kept = status.adoption if status.adoption is not UNSET else None
+    if observed is None or status.role.name.lower() != observed.name.lower():
+        # What a role of another name had would be somebody else's trust.
+        kept = None
+    if adopting and observed is not None:
+        return found_at_adoption(desired, observed, kept if status.role.id == observed.id else None)
+    return kept if kind is Whose.ADOPTED else None
 
 
 def _with_accounts(

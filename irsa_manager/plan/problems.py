@@ -14,7 +14,7 @@ from irsa_manager.plan.desired import Desired, other_namespaces
 from irsa_manager.plan.facts import ClusterFacts, Situation
 from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import foreign_key, left_by, perhaps_upstreams, tagged_only, unvouched
+from irsa_manager.plan.ownership import foreign_key, left_by, perhaps_upstreams, tagged_only, unvouched, vouched
 from irsa_manager.plan.tenancy import MAX_TAG_VALUE, Denied
 from irsa_manager.trust import arn
 from irsa_manager.trust.document import compact
@@ -40,13 +40,19 @@ def not_mine(observed: ObservedRole, verdict: Whose, irsa: IRSA, situation: Situ
     if observed.trust is None and not observed.id:
         fix = "Grant iam:GetRole; or set iamRole.managementPolicy: Adopt, or choose another name."
         return Problem("OwnershipUnknown", {**unknown, "cause": "iam:GetRole is missing", "fix": fix})
-    if unvouched(observed, irsa.status):
+    if unvouched(observed, irsa, facts.account, situation.keys) and irsa.status.adoption is not UNSET:
         cause = "what it had before it was adopted is signed with another key than Secret irsa-manager-mark has"
         fix = "Restore that Secret from your backup, or choose another iamRole.name."
         return Problem("OwnershipUnknown", {**unknown, "cause": cause, "fix": fix})
     if tagged_only(observed, irsa.key, facts.account, situation.keys):
         cause = "its tag bears this object's mark, but its trust policy doesn't, and who may tag roles could copy that"
         fix = "If it is this object's, an administrator runs irsa-manager adopt --all-mine; else choose another name."
+        return Problem("OwnershipUnknown", {**unknown, "cause": cause, "fix": fix})
+    if foreign_key(observed) and vouched(irsa.status, irsa.key, facts.account, situation.keys):
+        cause = (
+            "it was this object's; its trust policy bears a mark of another key now: another cluster has taken it over"
+        )
+        fix = "Release or delete the IRSA there; or an administrator takes it back with irsa-manager adopt --all-mine."
         return Problem("OwnershipUnknown", {**unknown, "cause": cause, "fix": fix})
     if foreign_key(observed) and irsa.status.role.id == observed.id:
         cause = "its mark was made with another key than Secret irsa-manager-mark has"

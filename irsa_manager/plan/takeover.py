@@ -18,7 +18,10 @@ def left_by_upstream(irsa: IRSA, situation: Situation) -> ObservedRole | None:
     if spec is UNSET or spec.iam_role.management_policy == "Reference" or not upstreams(irsa, facts.operator_namespace):
         return None
     observed = situation.roles.get(spec.iam_role.name.lower())
-    if observed is None or owner_of(observed, irsa, facts.account, situation.keys) is not Whose.UNMARKED:
+    if (
+        observed is None
+        or owner_of(observed, irsa, facts.account, situation.keys, facts.operator_namespace) is not Whose.UNMARKED
+    ):
         return None
     found = verdict(irsa, observed, facts.account, situation.keys, facts.operator_namespace)
     return observed if found is Whose.MINE else None

@@ -147,8 +147,9 @@ BARE = (
 class Subject:
     """One object. key: of its arm at the gate.
 
-    turned: something else has been asked for in the midst. late: what it made can't be read, and what was meant was so
-    long ago when somebody came to look at it again that it may count no more: then it may stay as it is.
+    whole: the deed was done without its call being reached. turned: something else has been asked for in the midst.
+    late: what it made can't be read, and what was meant was so long ago when somebody came to look at it again that it
+    may count no more: then it may stay as it is.
     """
 
     def __init__(self, walk: Walk, deed: Deed, arm: Arm, key: str) -> None:
@@ -157,6 +158,7 @@ class Subject:
         self.names = Names(name, name, walk.here, walk.there, walk.boundary)
         self.irsa = Irsa(walk.lab, OPERATOR, name)
         self.turned = False
+        self.whole = False
         self.late = False
 
     def __str__(self) -> str:
@@ -211,6 +213,15 @@ class Subject:
         if end == RELEASED:
             return not found["metadata"].get("finalizers")
         return ready(found) or (self.late and ready(found, "OwnershipUnknown"))
+
+    def cut_off_or_done(self, found: Object | None) -> bool:
+        """Whether nothing more comes of its deed. What is looked at later, as by sweeps, is no part of it."""
+        if self.arm.shut:
+            return True
+        done = self.done(found)
+        if done and not self.arm.struck:
+            self.arm.at, self.whole = 0, True
+        return done
 
     def wrong(self, roles: dict[str, Object]) -> list[str]:
         """What isn't as it should be in AWS and with the ServiceAccounts. roles: the account's."""
@@ -330,7 +341,7 @@ class Walk:
         arms.update({subject.key: subject.arm for subject in self.subjects})
         for subject in self.subjects:
             subject.act()
-        self.wait("all are cut off or done", lambda s, found: s.arm.shut or s.done(found))
+        self.wait("all are cut off or done", lambda s, found: s.cut_off_or_done(found))
 
     def plant(self, role: str) -> None:
         """A role that somebody else has made, with something of everything."""
@@ -386,7 +397,7 @@ class Walk:
 
     def longer(self) -> set[str]:
         """The deeds that never came to their end without the last call walked being reached: they have more calls."""
-        ended = {subject.deed.name for subject in self.subjects if not subject.arm.struck}
+        ended = {subject.deed.name for subject in self.subjects if subject.whole}
         return {subject.deed.name for subject in self.subjects} - ended
 
     def turn(self) -> None:

@@ -12,7 +12,8 @@ from strategies import ACCOUNT, FACTS, KEYS
 from test_planner_cases import OWNER, irsa, own_role, situation
 
 from irsa_manager.api import names
-from irsa_manager.api.irsa import IRSA, Adoption, IRSAStatus, RoleSpec, RoleStatus
+from irsa_manager.api.irsa import IRSA, Adoption, IRSAStatus, Record, RoleSpec, RoleStatus
+from irsa_manager.api.irsasetup import Tenancy
 from irsa_manager.controller.status import foretold as begun
 from irsa_manager.controller.status import judged
 from irsa_manager.controller.telling import problem_told
@@ -24,9 +25,10 @@ from irsa_manager.plan.effects import on_role
 from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import MarkKeys, Whose, make, sign_record
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import recorded, vouched, whose
+from irsa_manager.plan.ownership import owner_of, recorded, vouched, whose
 from irsa_manager.plan.planner import decide
 from irsa_manager.plan.removal import decide_deletion, decide_release
+from irsa_manager.trust.document import sids
 
 GONE = "team-b/gone"
 NOW = "2026-11-24T00:00:00Z"
@@ -86,11 +88,62 @@ def test_what_an_adopted_role_had_is_not_overwritten_where_the_key_is_lost():
         assert "another key" in decision.role_problem.facts["cause"]
 
 
+def tenants(wanted: IRSA) -> IRSA:
+    """The same in a tenant's namespace, its status signed for it."""
+    wanted = replace(wanted, metadata=replace(wanted.metadata, namespace="team-b"))
+    mac = sign_record(KEYS, recorded(wanted.status, wanted.key, ACCOUNT))
+    return replace(wanted, status=replace(wanted.status, record=Record(mac=mac)))
+
+
 def test_a_crash_in_the_midst_of_an_adoption_does_not_forget_what_the_role_had():
-    half_done = replace(marked(GONE), attached=())
-    decision = adopting(half_done, adopted(KEYS), objects={OWNER})
-    assert decision.adoption == HAD
-    assert not decision.adopting
+    role = RoleSpec(name="reports", management_policy="Adopt", permissions_boundary="customer/b", tags={"team": "new"})
+    had = replace(HAD, permissions_boundary="arn:aws:iam::1:policy/old", tags={"team": "old"})
+    wanted = tenants(irsa(status=adopted(KEYS, had), iam_role=role))
+    ours = {"team": "new"}
+    half_done = own_role(tags=ours, boundary=f"arn:aws:iam::{ACCOUNT}:policy/b", attached=HAD.attached_policies)
+    facts = replace(FACTS, tenancy=Tenancy("Unrestricted"), cluster_uid="c")
+    consented = {names.TAG_ADOPT_BY: "c/team-b/reports"}
+    half_done = replace(half_done, tags={**ours, **consented})
+    decision = decide(wanted, replace(situation(half_done), objects={OWNER}, facts=facts))
+    assert decision.adopting
+    assert decision.adoption is not None
+    assert replace(decision.adoption, trust_policy={}, description="", max_session_duration_seconds=None) == replace(
+        had, trust_policy={}, description="", max_session_duration_seconds=None
+    )
+    # What the role's owner has changed since isn't what was there before us any more.
+    theirs = replace(half_done, tags={"team": "theirs", **consented}, boundary="", attached=())
+    again = decide(wanted, replace(situation(theirs), objects={OWNER}, facts=facts)).adoption
+    assert again is not None
+    assert (again.tags, again.permissions_boundary, again.attached_policies) == ({"team": "theirs"}, "", ())
+
+
+def test_what_a_tenant_adopted_is_his_only_as_long_as_the_trust_says_so():
+    taken_back = own_role(tags={})
+    for policy in ("Adopt", "Create", "Reference"):
+        admins = irsa(status=adopted(KEYS), iam_role=RoleSpec(name="reports", management_policy=policy))
+        assert owner_of(taken_back, admins, ACCOUNT, KEYS, FACTS.operator_namespace) is Whose.ADOPTED
+        wanted = tenants(admins)
+        assert owner_of(taken_back, wanted, ACCOUNT, KEYS, FACTS.operator_namespace) is Whose.UNMARKED
+        assert decide_deletion(wanted, situation(taken_back)).plan.empty
+
+
+def test_a_role_that_another_cluster_has_taken_over_is_left_to_it():
+    made = IRSAStatus(role=RoleStatus(name="reports", id="AROA1", account_id=ACCOUNT, origin="Created"))
+    theirs = marked("other/object", LOST)
+    for over, found in (("", Whose.UNMARKED), (sids(theirs.trust)[0], Whose.MINE)):
+        status = replace(made, record=Record(over=over))
+        mac = sign_record(KEYS, recorded(status, OWNER, ACCOUNT))
+        wanted = irsa(status=replace(status, record=replace(status.record, mac=mac)))
+        assert owner_of(theirs, wanted, ACCOUNT, KEYS, "op") is found
+
+
+def test_a_role_that_was_made_with_a_key_that_is_lost_is_not_adopted():
+    made = IRSAStatus(role=RoleStatus(name="reports", id="AROA1", account_id=ACCOUNT, origin="Created"))
+    made = replace(made, record=Record(mac=sign_record(LOST, recorded(made, OWNER, ACCOUNT))))
+    decision = adopting(marked(OWNER, LOST), made, objects={OWNER})
+    assert decision.plan.empty
+    assert decision.role_problem is not None
+    assert decision.role_problem.code == "OwnershipUnknown"
 
 
 def test_a_refusal_takes_nothing_out_of_the_status_that_the_end_rests_on():
