@@ -7,37 +7,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from irsa_manager.cli.place import (
-    Account,
-    Context,
-    Endpoint,
-    Kubeconfig,
-    Operator,
-    Profile,
-    Region,
-    Where,
-    Yes,
-    confirm,
-    open_place,
-)
+from irsa_manager.cli.options import Manner, Operator, Where, Yes, spread
+from irsa_manager.cli.output import Colour, painted
+from irsa_manager.cli.place import open_place
+from irsa_manager.cli.tables import shown
 
 if TYPE_CHECKING:
+    from irsa_manager.cli.course import Course
     from irsa_manager.controller.resigning import Candidate
     from irsa_manager.kube.client import Kube
     from irsa_manager.plan.mark import MarkKeys
 
 
+@spread
 def adopt(
     all_mine: Annotated[bool, typer.Option("--all-mine", help="All roles that were this cluster's.")] = False,
     namespace: Annotated[str, typer.Option("--namespace", "-n", help="Only IRSAs of this namespace.")] = "",
     yes: Yes = False,
     operator_namespace: Operator = "",
-    kubeconfig: Kubeconfig = "",
-    context: Context = "",
-    profile: Profile = "",
-    region: Region = "",
-    endpoint_url: Endpoint = "",
-    account: Account = "",
+    *,
+    where: Where,
+    manner: Manner = Manner(timeout="10m"),  # noqa: B008  (read by spread; without a sweep each role is a call)
 ) -> int:
     """List the roles that plainly were this cluster's but bear no mark that verifies; then sign them.
 
@@ -45,13 +35,11 @@ def adopt(
     irsa-manager-mark and patch on irsas/status. The controller takes the roles over by itself afterwards. (To take a
     role over that somebody else made: managementPolicy: Adopt in its IRSA.)
     """
-    import asyncio
-
     from irsa_manager.api.errors import UsageError
-    from irsa_manager.cli.logs import configure_logs
+    from irsa_manager.cli.course import Course
     from irsa_manager.kube.operator_namespace import operator_namespace as own
 
-    configure_logs("error")
+    course = Course(manner)
     if not all_mine:
         raise UsageError(
             "Usage",
@@ -59,11 +47,11 @@ def adopt(
             left="Nothing was tried.",
             hint="For a role that somebody else made set iamRole.managementPolicy: Adopt in its IRSA.",
         )
-    where = Where(kubeconfig, context, profile, region, endpoint_url, account)
-    return asyncio.run(_adopt(namespace, yes, own(operator_namespace), where))
+    operator = own(operator_namespace)
+    return course.run(lambda course: _adopt(course, namespace, yes, operator, where))
 
 
-async def _adopt(namespace: str, yes: bool, operator: str, where: Where) -> int:
+async def _adopt(course: Course, namespace: str, yes: bool, operator: str, where: Where) -> int:
     from irsa_manager.api.errors import IrsaError, KubernetesError
     from irsa_manager.controller.resigning import candidates, sign
     from irsa_manager.controller.survey import survey
@@ -72,6 +60,7 @@ async def _adopt(namespace: str, yes: bool, operator: str, where: Where) -> int:
     from irsa_manager.kube.resources import IRSAS
 
     async with open_place(where) as place:
+        course.at(f"the cluster {place.kube.server} and the account's roles to be read")
         keys = await _keys(place.kube, operator)
         irsas = await place.kube.list(IRSAS, namespace or None)
         found = await survey(place.kube, place.aws, operator, keys, drafts=irsas)
@@ -79,14 +68,18 @@ async def _adopt(namespace: str, yes: bool, operator: str, where: Where) -> int:
             told = unresolved(found.resolved)
             raise IrsaError(told.code, told.message, left="Nothing was changed.")
         listed = candidates(found, namespace)
-        print("\n".join([await place.head(found.resolved), *lines(listed)]))
         signing = [candidate for candidate in listed if not candidate.rival]
+        if not (course.quiet and yes and signing):  # nobody is to say yes to what he hasn't seen
+            shown([await place.head(found.resolved), *lines(listed)], sys.stdout)
         if not signing:
             return 0
-        confirm("The signing", f"Sign {len(signing)}?", yes=yes)
+        course.confirm("The signing", f"Sign {len(signing)}?", yes=yes)
         account = found.resolved.facts.account
         failed = 0
-        for candidate in signing:
+        for number, candidate in enumerate(signing):
+            key, after = candidate.irsa.key, len(signing) - number - 1
+            left = f"{number - failed} signed; IRSA {key} may be or not, the {after} after it aren't. Run it again."
+            course.at(f"the API server to write the status of IRSA {key}", left)
             try:
                 await sign(place.kube, candidate, account, keys)
             except KubeForbidden as error:
@@ -95,10 +88,12 @@ async def _adopt(namespace: str, yes: bool, operator: str, where: Where) -> int:
                 raise
             except KubernetesError as error:
                 failed += 1
-                print(f"NOT IRSA {candidate.irsa.key}: {error.message}", file=sys.stderr)
+                word = painted("NOT", Colour.BAD, sys.stderr)
+                print(f"{word} IRSA {candidate.irsa.key}: {error.message}", file=sys.stderr, flush=True)
             else:
-                print(f"ok  IRSA {candidate.irsa.key} owns role {candidate.role.name}")
-    print("Next: irsa-manager status", file=sys.stderr)
+                word = painted("ok", Colour.GOOD, sys.stdout)
+                print(f"{word}  IRSA {candidate.irsa.key} owns role {candidate.role.name}", flush=True)
+    course.aside("Next: irsa-manager status")
     return 1 if failed else 0
 
 

@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import MutableMapping
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from irsa_manager.api.errors import UsageError
 from irsa_manager.cli.output import takes_colours
@@ -66,3 +67,25 @@ def configure_logs(level: str = "info", form: str = "") -> None:
     )
     logging.basicConfig(handlers=[theirs], level=logging.WARNING)
     logging.getLogger("botocore").setLevel(logging.ERROR)
+
+
+class _Short(logging.Filter):
+    """httpx2's line for a request, made like our own for a call of AWS."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple) and len(record.args) == 5:
+            method, url, _, status, _ = record.args
+            record.msg, record.args = "Kubernetes call %s %s %s", (method, _path(str(url)), status)
+        return True
+
+
+def _path(url: str) -> str:
+    parts = urlsplit(url)
+    return unquote(f"{parts.path}?{parts.query}" if parts.query else parts.path)
+
+
+def show_requests() -> None:
+    """Log each request to the API server too; those to AWS are in our own log, at debug."""
+    theirs = logging.getLogger("httpx2")
+    theirs.setLevel(logging.INFO)
+    theirs.addFilter(_Short())

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from irsa_manager import __version__
 from irsa_manager.api.errors import IrsaError, SandboxError, UsageError
-from irsa_manager.cli.output import print_error, takes_colours
+from irsa_manager.cli.output import print_error, takes_colours, wish_colours
 
 PROGRAM: Final = "irsa-manager"
 DEBUG: Final = "--debug"
@@ -108,6 +108,7 @@ def run() -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command line (without the program's name); returns the exit status."""
+    wish_colours(wanted(arguments, "--color"))
     try:
         return dispatch([argument for argument in arguments if argument != DEBUG])
     except (Exception, KeyboardInterrupt, BaseExceptionGroup) as error:  # noqa: BLE001  (no traceback for users)
@@ -263,9 +264,16 @@ def _open_closed_streams() -> None:
 
 def wants_json(arguments: Sequence[str]) -> bool:
     """Whether -o json (or --output json) is said, in any of its spellings; asked before the command could parse it."""
+    return wanted(arguments, "--output", "-o") == "json"
+
+
+def wanted(arguments: Sequence[str], option: str, short: str = "") -> str:
+    """What an option says in any of its spellings, "" where it isn't said: for what has to be known before parsing."""
     for position, argument in enumerate(arguments):
-        if argument in {"-ojson", "-o=json", "--output=json"}:
-            return True
-        if argument in {"-o", "--output"} and list(arguments[position + 1 : position + 2]) == ["json"]:
-            return True
-    return False
+        if argument and argument in {option, short}:
+            return next(iter(arguments[position + 1 : position + 2]), "")
+        if argument.startswith(f"{option}="):
+            return argument.removeprefix(f"{option}=")
+        if short and argument.startswith(short):
+            return argument.removeprefix(short).removeprefix("=")
+    return ""

@@ -3,47 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from irsa_manager.api import reasons
 from irsa_manager.api.errors import UsageError
+from irsa_manager.cli.options import Where
 
 if TYPE_CHECKING:
     from irsa_manager.aws.calls import Aws, Identity
     from irsa_manager.aws.credentials import AwsSettings
     from irsa_manager.controller.setup import Resolved
     from irsa_manager.kube.client import Kube
-
-Kubeconfig = Annotated[str, typer.Option(help="Default: $KUBECONFIG, ~/.kube/config, or the pod's own.")]
-Context = Annotated[str, typer.Option(help="The kubeconfig's context to use.")]
-Profile = Annotated[str, typer.Option(help="The AWS profile to use, in place of the environment's credentials.")]
-Region = Annotated[str, typer.Option(help="The AWS region. Default: $AWS_REGION, else the profile's.")]
-Endpoint = Annotated[str, typer.Option("--endpoint-url", help="In place of AWS's own. Default: $AWS_ENDPOINT_URL.")]
-Account = Annotated[str, typer.Option(help="The account that it must be; with other credentials nothing is done.")]
-Operator = Annotated[str, typer.Option("--operator-namespace", help="The operator's namespace.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
-Output = Annotated[
-    Literal["table", "wide", "json", "yaml"],
-    typer.Option("--output", "-o", help="table, wide, or json and yaml for programs."),
-]
-
-
-@dataclass(frozen=True)
-class Where:
-    """What the options say of cluster and account; "" where they don't."""
-
-    kubeconfig: str = ""
-    context: str = ""
-    profile: str = ""
-    region: str = ""
-    endpoint_url: str = ""
-    account: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,14 +65,19 @@ async def open_place(where: Where) -> AsyncIterator[Place]:
 
     settings = aws_settings(where, AwsSettings.from_environment(os.environ))
     async with Kube.connect(where.kubeconfig or None, where.context or None) as kube, open_aws(settings) as aws:
-        if where.account and (found := (await aws.identity()).account) != where.account:
-            raise UsageError(
-                "Usage",
-                f"These AWS credentials are of account {found}, not of {where.account}, which --account names.",
-                left="Nothing was tried.",
-                hint="Choose others (--profile, AWS_PROFILE), or leave --account out.",
-            )
+        await check_account(aws, where)
         yield Place(kube, aws, region(settings), sandbox=settings.endpoint_url is not None)
+
+
+async def check_account(aws: Aws, where: Where) -> None:
+    """Raises UsageError where the credentials are of another account than --account names; AwsError."""
+    if where.account and (found := (await aws.identity()).account) != where.account:
+        raise UsageError(
+            "Usage",
+            f"These AWS credentials are of account {found}, not of {where.account}, which --account names.",
+            left="Nothing was tried.",
+            hint="Choose others (--profile, AWS_PROFILE), or leave --account out.",
+        )
 
 
 def aws_settings(where: Where, found: AwsSettings) -> AwsSettings:
@@ -115,10 +94,26 @@ def confirm(what: str, question: str, *, yes: bool) -> None:
     if sys.stdin.isatty():
         sys.stderr.write(f"{question} [y/N] ")
         sys.stderr.flush()
-        if sys.stdin.readline().strip().lower() in {"y", "yes"}:
+        with _interruptible():
+            answer = sys.stdin.readline()
+        if answer.strip().lower() in {"y", "yes"}:
             return
+        if not answer.endswith("\n"):  # Ctrl-D
+            sys.stderr.write("\n")
+    from irsa_manager.api import reasons
+
     message, left, hint = reasons.parts("ConfirmationRequired", what=what)
     raise UsageError("ConfirmationRequired", message, left=left, hint=hint)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end a wait for the user at once: an event loop would only note it, and go on once he has answered."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def one_key(target: str, namespace: str) -> tuple[str, str]:

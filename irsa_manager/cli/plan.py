@@ -8,31 +8,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from irsa_manager.cli.place import (
-    Account,
-    Context,
-    Endpoint,
-    Kubeconfig,
-    Operator,
-    Output,
-    Profile,
-    Region,
-    Where,
-    open_place,
-    print_data,
-)
+from irsa_manager.cli.options import Manner, Operator, Output, Where, spread
+from irsa_manager.cli.output import Colour, painted
+from irsa_manager.cli.place import open_place, print_data
 
 SHORTEST_KEY = 16
 """Bytes."""
 
 if TYPE_CHECKING:
     from irsa_manager.api.irsa import IRSA
+    from irsa_manager.cli.course import Course
     from irsa_manager.cli.manifests import Read
+    from irsa_manager.cli.pod_counts import PodCounts
     from irsa_manager.controller.survey import Verdict
     from irsa_manager.kube.client import Kube
     from irsa_manager.plan.mark import MarkKeys
 
 
+PARTS = ("sign", "kind", "name", "note", "action", "role", "pods")
+"""What programs read of a line."""
+
+SIGNS = {"+": Colour.GOOD, "~": Colour.CHANGED, "-": Colour.BAD, "!": Colour.BAD}
+
+
+@spread
 def plan(
     file: Annotated[list[str], typer.Option("--file", "-f", metavar="FILE|DIR|-", help="IRSAs as YAML; repeatable.")],
     namespace: Annotated[str, typer.Option("--namespace", "-n", help="Of objects that name none.")] = "",
@@ -42,40 +41,38 @@ def plan(
     setup: Annotated[str, typer.Option(metavar="NS/NAME", help="As the controller's --setup.")] = "",
     operator_namespace: Operator = "",
     output: Output = "table",
-    kubeconfig: Kubeconfig = "",
-    context: Context = "",
-    profile: Profile = "",
-    region: Region = "",
-    endpoint_url: Endpoint = "",
-    account: Account = "",
+    *,
+    where: Where,
+    manner: Manner,
 ) -> int:
     """Show what the controller would do for these IRSAs, and write nothing.
 
-    Each is checked by the API server first (server dry-run). AWS: the environment, as for the controller. Exit status
-    2 if something is to be written or something is wrong, 0 if there is nothing to do.
+    Each is checked by the API server first (server dry-run). AWS: the environment, as for the controller. For a
+    ServiceAccount that is changed or deleted it says how many pods use it (may you list pods?). Exit status 2 if
+    something is to be written or something is wrong, 0 if there is nothing to do.
     """
-    import asyncio
-
-    from irsa_manager.cli.logs import configure_logs
+    from irsa_manager.cli.course import Course
     from irsa_manager.cli.manifests import read_manifests
     from irsa_manager.kube.operator_namespace import operator_namespace as own
 
-    configure_logs("error")
+    course = Course(manner, as_data=output in {"json", "yaml"})
     read = read_manifests(file, namespace)
     key = _key_in(mark_key) if mark_key else None
-    where = Where(kubeconfig, context, profile, region, endpoint_url, account)
-    return asyncio.run(_plan(read, own(operator_namespace), setup, key, output, where))
+    operator = own(operator_namespace)
+    return course.run(lambda course: _plan(course, read, operator, setup, key, output, where))
 
 
-async def _plan(read: Read, operator: str, setup: str, key: MarkKeys | None, output: str, where: Where) -> int:
+async def _plan(
+    course: Course, read: Read, operator: str, setup: str, key: MarkKeys | None, output: str, where: Where
+) -> int:
     from irsa_manager.api import names
     from irsa_manager.api.errors import UsageError
     from irsa_manager.cli.manifests import as_stored
+    from irsa_manager.cli.pod_counts import count_pods, touched
     from irsa_manager.controller.survey import survey
     from irsa_manager.kube.errors import KubeForbidden
 
-    for other in read.passed_over:
-        print(f"passed over: {other}", file=sys.stderr)
+    course.aside(*(f"passed over: {other}" for other in read.passed_over))
     if not read.manifests:
         raise UsageError(
             "Usage",
@@ -84,21 +81,29 @@ async def _plan(read: Read, operator: str, setup: str, key: MarkKeys | None, out
             hint=f"An IRSA begins with apiVersion: {names.API_VERSION}, kind: IRSA.",
         )
     async with open_place(where) as place:
+        course.at(f"the API server {place.kube.server} to check the objects")
         drafts = [await as_stored(place.kube, manifest) for manifest in read.manifests]
         try:
             keys = key or await _keys(place.kube, operator)
         except KubeForbidden:
-            return _as_judged(place.kube.server, operator, drafts, output)
+            return _as_judged(course, place.kube.server, operator, drafts, output)
+        course.at(f"the cluster {place.kube.server} and the account's roles to be read")
         found = await survey(place.kube, place.aws, operator, keys, setup=setup, drafts=drafts)
         verdicts = [found.verdict(draft) for draft in drafts]
+        course.at(f"the API server {place.kube.server} to list pods")
+        pods = await count_pods(place.kube, touched(each.decision for each in verdicts if each.decision is not None))
         if output in {"json", "yaml"}:
-            print_data("Plan", {**await place.told(found.resolved), **as_data(verdicts)}, output)
+            print_data("Plan", {**await place.told(found.resolved), **as_data(verdicts, pods)}, output)
         else:
-            _print([await place.head(found.resolved), *lines(verdicts, wide=output == "wide")], output)
+            head = [] if course.quiet else [await place.head(found.resolved)]
+            told = lines(verdicts, pods, wide=output == "wide", width=_width(output), hints=not course.quiet)
+            _print([*head, *told], output)
+    if pods.note:
+        course.aside(pods.note)
     return 2 if any(verdict.pending for verdict in verdicts) else 0
 
 
-def _as_judged(server: str, operator: str, drafts: list[IRSA], output: str) -> int:
+def _as_judged(course: Course, server: str, operator: str, drafts: list[IRSA], output: str) -> int:
     """What the controller has said of these, for who may not read the key by which whose a role is can be told."""
     from irsa_manager.controller.survey import as_judged
 
@@ -108,49 +113,76 @@ def _as_judged(server: str, operator: str, drafts: list[IRSA], output: str) -> i
         print_data("Plan", {"apiServer": server, "judgedBy": "controller", **as_data(verdicts)}, output)
     else:
         secret = f"Secret {operator}/irsa-manager-mark may not be read, so this is no plan"
-        head = [f"On cluster {server}", f"{secret} but what the controller said last (--mark-key FILE makes one)."]
-        _print([*head, *(line for verdict in verdicts for line in _of_one(verdict))], output)
+        # Not only a hint: without it the rest would be taken for a plan.
+        head = [f"{secret} but what the controller said last (--mark-key FILE makes one)."]
+        where = [] if course.quiet else [f"On cluster {server}"]
+        _print([*where, *head, *(line for verdict in verdicts for line in _of_one(verdict))], output)
     if any(verdict.told for verdict in verdicts):
         return 2
     return 0 if all(judged for _, judged in found) else 1
 
 
 def _print(told: list[str], output: str) -> None:
-    from irsa_manager.cli.tables import fitted, width_of
+    from irsa_manager.cli.tables import fitted
 
-    print("\n".join(fitted(told, 0 if output == "wide" else width_of(sys.stdout))))
+    print("\n".join(map(_coloured, fitted(told, _width(output)))))
 
 
-def lines(verdicts: list[Verdict], *, wide: bool = False) -> list[str]:
-    """The plan as people read it, without the line that says where. wide: every subject of a trust."""
+def _width(output: str) -> int:
+    from irsa_manager.cli.tables import width_of
+
+    return 0 if output == "wide" else width_of(sys.stdout)
+
+
+def _coloured(line: str) -> str:
+    """The line with its sign in the sign's colour."""
+    before, sign, rest = line[:2], line[2:3], line[3:]
+    if before.strip() or not rest.startswith(" ") or sign not in SIGNS:
+        return line
+    return before + painted(sign, SIGNS[sign], sys.stdout) + rest
+
+
+def lines(
+    verdicts: list[Verdict],
+    pods: PodCounts | None = None,
+    *,
+    wide: bool = False,
+    width: int = 0,
+    hints: bool = True,
+) -> list[str]:
+    """The plan as people read it, without the line that says where.
+
+    wide: every subject of a trust. width: what its actions have to fit in, 0 for no limit. hints: say what to do next.
+    """
     from irsa_manager.cli.plan_lines import summary
 
-    told = [line for verdict in verdicts for line in _of_one(verdict, wide=wide)]
+    told = [line for verdict in verdicts for line in _of_one(verdict, pods, wide=wide, width=width)]
     decisions = [verdict.decision for verdict in verdicts if verdict.decision is not None]
     wrong = sum(bool(verdict.told) for verdict in verdicts)
     last = f"Plan: {summary(*decisions)}."
     if wrong:
         last += f" {wrong} of {len(verdicts)} with something wrong (!)."
-    if any(verdict.pending for verdict in verdicts) and not wrong:
+    if any(verdict.pending for verdict in verdicts) and not wrong and hints:
         last += " Next: kubectl apply"
     return [*told, last]
 
 
-def _of_one(verdict: Verdict, *, wide: bool = False) -> list[str]:
+def _of_one(verdict: Verdict, pods: PodCounts | None = None, *, wide: bool = False, width: int = 0) -> list[str]:
     from irsa_manager.cli.plan_lines import plan_lines, shortened
 
     told = [f"IRSA {verdict.key}"]
     if verdict.note:
         told.append(f"  {verdict.note}")
     if verdict.decision is not None:
-        told += [str(line if wide else shortened(line)) for line in plan_lines(verdict.decision)]
+        found = plan_lines(verdict.decision, pods.of if pods else None)
+        told += [part for line in found for part in (line if wide else shortened(line)).fitted(width)]
     told += [f"  ! {each.code}: {each.message}" for each in verdict.told]
     if not verdict.pending and not verdict.note:
         told.append("  nothing to do")
     return told
 
 
-def as_data(verdicts: list[Verdict]) -> dict[str, Any]:
+def as_data(verdicts: list[Verdict], pods: PodCounts | None = None) -> dict[str, Any]:
     """The plan for programs, without where."""
     from irsa_manager.cli.plan_lines import counts, plan_lines
 
@@ -159,8 +191,8 @@ def as_data(verdicts: list[Verdict]) -> dict[str, Any]:
             "object": verdict.key,
             "note": verdict.note,
             "lines": [
-                {**{part: getattr(line, part) for part in ("sign", "kind", "name", "note", "action")}, "role": line.on}
-                for line in (plan_lines(verdict.decision) if verdict.decision is not None else ())
+                {part: getattr(line, "on" if part == "role" else part) for part in PARTS}
+                for line in (plan_lines(verdict.decision, pods.of if pods else None) if verdict.decision else ())
             ],
             "problems": [{"reason": each.code, "message": each.message} for each in verdict.told],
         }

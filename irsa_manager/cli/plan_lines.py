@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from irsa_manager.api.names import ANNOTATION_ROLE_ARN
+from irsa_manager.cli.tables import paragraph
 from irsa_manager.plan import actions as do
 from irsa_manager.plan.decision import Decision
 from irsa_manager.plan.facts import ClusterFacts
@@ -22,6 +23,7 @@ class PlanLine:
     """One line. sign: "+", "~", "-", or " " for what belongs to the line above.
 
     action: the action's name (CreateRole), "" for what is part of the one above. on: the role that it is done to.
+    pods: how many use the ServiceAccount that is changed or deleted, None where that isn't known.
     """
 
     sign: str
@@ -30,17 +32,40 @@ class PlanLine:
     note: str = ""
     action: str = ""
     on: str = ""
+    pods: int | None = None
 
     def __str__(self) -> str:
-        return f"  {self.sign} {self.kind:7} {self.name:{_NAME_WIDTH}}  {self.note}".rstrip()
+        return f"{self._begin} {self.name:{_NAME_WIDTH}}  {self._end}".rstrip()
+
+    def fitted(self, width: int) -> list[str]:
+        """The line, or where it is longer than that, its name and below it the rest. width: 0 for no limit."""
+        whole = str(self)
+        if not 0 < width < len(whole):
+            return [whole]
+        below = " " * (len(self._begin) + 3)
+        return [
+            *paragraph(f"{self._begin[2:]} {self.name}", width, self._begin[:2], below),
+            *(paragraph(self._end, width, below, below) if self._end else ()),
+        ]
+
+    @property
+    def _begin(self) -> str:
+        return f"  {self.sign} {self.kind:7}"
+
+    @property
+    def _end(self) -> str:
+        return self.note if self.pods is None else f"{self.note} (used by {_pods(self.pods)})"
 
 
-def plan_lines(decision: Decision) -> list[PlanLine]:
-    """The actions of a decision, in their order."""
+def plan_lines(decision: Decision, pods: Mapping[tuple[str, str], int] | None = None) -> list[PlanLine]:
+    """The actions of a decision, in their order. pods: as counted, by namespace and name of their ServiceAccount."""
     lines: list[PlanLine] = []
     for action in decision.plan.actions:
         on = action.role if isinstance(action, do.AwsAction) else ""
-        lines.append(replace(_line(action), action=type(action).__name__, on=on))
+        line = replace(_line(action), action=type(action).__name__, on=on)
+        if isinstance(action, do.KubeAction) and pods is not None:
+            line = replace(line, pods=pods.get((action.namespace, action.name)))
+        lines.append(line)
         if isinstance(action, do.CreateRole) and decision.desired is not None:
             role = decision.desired.role
             who = ", ".join(short_subject(subject) for subject in role.subjects)
@@ -99,6 +124,10 @@ def place_line(
     line += f" as {identity.rpartition(':')[2]}" if identity else ""
     line += f", cluster {cluster}" if cluster else ""
     return f"{line}{', SANDBOX' if sandbox else ''}"
+
+
+def _pods(number: int) -> str:
+    return f"{number or 'no'} pod{'' if number == 1 else 's'}"
 
 
 def _line(action: do.AwsAction | do.KubeAction) -> PlanLine:

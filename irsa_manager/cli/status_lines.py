@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from irsa_manager.api.irsa import IRSA
 from irsa_manager.api.irsasetup import IRSASetup
-from irsa_manager.cli.tables import in_columns, paragraph
+from irsa_manager.cli.tables import Paint, in_columns, paragraph
 from irsa_manager.plan.namespaces import is_glob
 
 HEAD = ["NAMESPACE", "SERVICEACCOUNT", "ROLE", "READY", "PODS", "LAST USED", "REASON"]
@@ -36,8 +36,12 @@ def lines(
     *,
     wide: bool = False,
     width: int = 0,
+    paint: Paint = lambda _, cell: cell,
 ) -> list[str]:
-    """The tables, setups first; below each the messages of what isn't ready. width: of the terminal, 0 for a pipe."""
+    """The tables, setups first; below each the messages of what isn't ready. width: of the terminal, 0 for a pipe.
+
+    paint: as of in_columns.
+    """
     told: list[str] = []
     if setups:
         rows = [["IRSASETUP", "READY", "MODE", "ACCOUNT", "REASON", "AGE"]]
@@ -45,7 +49,7 @@ def lines(
             ready, reason, _ = judged(setup)
             mode = setup.spec.mode if setup.spec else "-"
             rows.append([setup.key, READY[ready], mode, setup.status.account_id or "-", reason, _age(setup, now)])
-        told += [*in_columns(rows, width), *_messages(setups, width), ""]
+        told += [*in_columns(rows, width, paint), *_messages(setups, width), ""]
     if not irsas:
         return [*told, "There are no IRSAs."]
     rows = [[*HEAD, *(WIDE if wide else [])]]
@@ -59,7 +63,7 @@ def lines(
             row = [namespace, name, role_of(irsa) or "-", READY[ready], pods, _ago(used, now), reason]
             rows.append([*row, *([*further, _age(irsa, now)] if wide else [])])
     rows[1:] = sorted(rows[1:], key=lambda row: row[:2])
-    return [*told, *in_columns(rows, width), *_messages(irsas, width)]
+    return [*told, *in_columns(rows, width, paint), *_messages(irsas, width)]
 
 
 def as_data(setups: Sequence[IRSASetup], irsas: Sequence[IRSA], seen: Seen) -> dict[str, Any]:

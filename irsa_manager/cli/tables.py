@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, TextIO
 
 NARROWEST: Final = 10
@@ -18,12 +18,16 @@ def width_of(stream: TextIO) -> int:
     return shutil.get_terminal_size((80, 24)).columns if stream.isatty() else 0
 
 
-def in_columns(rows: Sequence[Sequence[str]], width: int = 0) -> list[str]:
+Paint = Callable[[str, str], str]
+"""The padded text of a cell, in the colour that it is to have; first the head of its column."""
+
+
+def in_columns(rows: Sequence[Sequence[str]], width: int = 0, paint: Paint = lambda _, cell: cell) -> list[str]:
     """Rows as lines, each column as wide as its widest cell. The first row is the head.
 
     width: what the lines have to fit in, 0 for no limit; the widest columns are cut then, in the middle of their cells,
     since names differ at their ends; never the head's cells, and the last column, which says why, only if nothing else
-    helps. A table that can't fit is left too wide.
+    helps. A table that can't fit is left too wide. paint: colours the cells below the head.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     least = [max(NARROWEST, len(cell)) for cell in rows[0]]
@@ -33,9 +37,13 @@ def in_columns(rows: Sequence[Sequence[str]], width: int = 0) -> list[str]:
             if not spare:
                 break
             widths[max(spare, key=widths.__getitem__)] -= 1
-    return [
-        GAP.join(f"{cut(cell, room):{room}}" for cell, room in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    lines: list[str] = []
+    for row in rows:
+        cells = [f"{cut(cell, room):{room}}" for cell, room in zip(row, widths, strict=True)]
+        cells[-1] = cells[-1].rstrip()
+        shown = [paint(head, cell) for head, cell in zip(rows[0], cells, strict=True)] if lines else cells
+        lines.append(GAP.join(shown).rstrip())
+    return lines
 
 
 def cut(text: str, room: int) -> str:
@@ -46,15 +54,15 @@ def cut(text: str, room: int) -> str:
     return f"{text[: room - 1 - tail]}…{text[len(text) - tail :]}"
 
 
-def paragraph(text: str, width: int, indent: str = "") -> list[str]:
-    """A text in lines of so many columns, further ones indented by two more; 0: one line."""
+def paragraph(text: str, width: int, indent: str = "", further: str = "") -> list[str]:
+    """A text in lines of so many columns; 0: one line. further: the indent of all but the first, else two more."""
     if not width:
         return [f"{indent}{text}"]
     return textwrap.wrap(
         text,
         max(width, 40),
         initial_indent=indent,
-        subsequent_indent=f"{indent}  ",
+        subsequent_indent=further or f"{indent}  ",
         break_long_words=False,
         break_on_hyphens=False,
     )
@@ -67,3 +75,8 @@ def fitted(lines: Sequence[str], width: int) -> list[str]:
         text = line.lstrip()
         fit += paragraph(text, width, line[: len(line) - len(text)]) if 0 < width < len(line) else [line]
     return fit
+
+
+def shown(lines: Sequence[str], stream: TextIO) -> None:
+    """Print lines at once, fitted to the stream where it is a terminal."""
+    print("\n".join(fitted(lines, width_of(stream))), file=stream, flush=True)

@@ -32,6 +32,8 @@ IDLE_SECONDS: Final = 90.0
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 APPLY_PATCH: Final = "application/apply-patch+yaml"
+METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches"""
 
 log = structlog.get_logger(__name__)
 
@@ -94,18 +96,29 @@ class Kube:
         return items
 
     async def pages(
-        self, resource: Resource[T], namespace: str | None = None, label_selector: str = "", *, page_size: int = PAGE
+        self,
+        resource: Resource[T],
+        namespace: str | None = None,
+        label_selector: str = "",
+        *,
+        field_selector: str = "",
+        metadata_only: bool = False,
+        page_size: int = PAGE,
     ) -> AsyncIterator[Page[T]]:
         """The list in pages. One more full read follows, unpaged, where the server forgets its place on the way.
 
+        metadata_only: nothing else of the objects is sent; the type needs defaults for it.
         https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
         """
         query: dict[str, str | int] = {"limit": page_size}
         if label_selector:
             query["labelSelector"] = label_selector
+        if field_selector:
+            query["fieldSelector"] = field_selector
+        accept = METADATA_ONLY if metadata_only else ""
         while True:
             try:
-                body = await self._request("GET", resource, namespace, verb="list", query=query)
+                body = await self._request("GET", resource, namespace, verb="list", query=query, accept=accept)
             except KubeExpired:
                 if "continue" not in query:
                     raise
@@ -318,6 +331,7 @@ class Kube:
         query: Query | None = None,
         body: Any = None,
         content_type: str = "application/json",
+        accept: str = "",
         timeout_seconds: float | None = None,
     ) -> bytes:
         target = "/".join(part for part in (namespace, name or target_name) if part)
@@ -330,6 +344,7 @@ class Kube:
             query=query,
             body=body,
             content_type=content_type,
+            accept=accept,
             timeout_seconds=timeout_seconds,
         )
 

@@ -67,12 +67,13 @@ class Transport:
         query: Query | None = None,
         body: Any = None,
         content_type: str = "application/json",
+        accept: str = "",
         timeout_seconds: float | None = None,
     ) -> bytes:
         """The body of a successful answer; raises a KubernetesError for anything else.
 
-        body: what to send, turned into JSON. verb, resource, target: for the error's text. timeout_seconds: the
-        longest wait for the server, else 30.
+        body: what to send, turned into JSON. accept: the form of the answer, else the server's own. verb, resource,
+        target: for the error's text. timeout_seconds: the longest wait for the server, else 30.
         """
         verb, resource = verb or VERBS.get(method, method.lower()), resource or path
         timeout = httpx2.Timeout(timeout_seconds or READ_SECONDS, connect=min(CONNECT_SECONDS, timeout_seconds or 5))
@@ -82,7 +83,10 @@ class Transport:
                 path,
                 params=dict(query) if query else None,
                 content=None if body is None else msgspec.json.encode(body),
-                headers={"Content-Type": content_type} if body is not None else None,
+                headers={
+                    **({"Content-Type": content_type} if body is not None else {}),
+                    **({"Accept": accept} if accept else {}),
+                },
                 timeout=timeout,
             )
         except CONNECTION_ERRORS as error:

@@ -44,6 +44,22 @@ REASONS: Final = (
         next="Run it again with --yes.",
     ),
     Reason(
+        code="TimedOut",
+        kinds=("command",),
+        summary="A command wasn't done within the time that --timeout allows.",
+        meaning=(
+            "Cluster, account or controller took longer than --timeout (60s, if it isn't given). The command has "
+            "ended; the message says what it was waiting for, and what was left as it was."
+        ),
+        steps=(
+            "Run it again with -v: it shows each call, and which of them takes so long.",
+            "Large clusters and accounts take longer: --timeout 10m.",
+        ),
+        what="Not done within {seconds} s; it was waiting for {what}.",
+        left="{left}",
+        next="Run it again with a longer --timeout; -v shows each call.",
+    ),
+    Reason(
         code="SandboxNotRunning",
         kinds=("command",),
         summary="There is no sandbox running in that directory.",

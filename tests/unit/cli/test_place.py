@@ -6,7 +6,8 @@ import pytest
 
 from irsa_manager.api.errors import UsageError
 from irsa_manager.aws.credentials import AwsKeys, AwsSettings
-from irsa_manager.cli.place import Where, aws_settings, confirm, one_key
+from irsa_manager.cli.options import Where
+from irsa_manager.cli.place import aws_settings, confirm, one_key
 
 
 @pytest.mark.parametrize(
