@@ -92,9 +92,9 @@ def confirm(what: str, question: str, *, yes: bool) -> None:
     if yes:
         return
     if sys.stdin.isatty():
-        sys.stderr.write(f"{question} [y/N] ")
-        sys.stderr.flush()
         with _interruptible():
+            sys.stderr.write(f"{question} [y/N] ")
+            sys.stderr.flush()
             answer = sys.stdin.readline()
         if answer.strip().lower() in {"y", "yes"}:
             return

@@ -104,10 +104,32 @@ def test_a_right_that_is_missing_in_the_cluster_is_named(lab: Lab, identity: Ide
         assert found["left"], arguments
 
 
+def test_who_may_not_list_pods_has_a_plan_all_the_same_and_is_told_once(lab: Lab, identity: Identity) -> None:
+    role, one, two = unique("role"), lab.namespace(), lab.namespace()
+    for namespace in (one, two):
+        lab.make_account(namespace, "web")
+    who = identity([*WRITER, {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}])
+    body = manifest(unique("i"), spec(role, "web", one, two))
+    planned = run(lab, "plan", "-f", "-", stdin=body, environment=who)
+    assert planned.returncode == 2, planned.stderr
+    hidden = ", ".join(sorted([one, two]))
+    note = f"note: which pods use the ServiceAccounts isn't known: you may not list pods in {hidden}\n"
+    assert planned.stderr == note
+    assert "+ role-arn\n" in planned.stdout
+    told = run(lab, "plan", "-f", "-", "-o", "json", "-q", stdin=body, environment=who)
+    assert (told.returncode, told.stderr) == (2, "")
+    pods = [line["pods"] for line in json.loads(told.stdout)["objects"][0]["lines"] if line["kind"] == "sa"]
+    assert pods == [None, None]
+
+
 def test_what_is_missing_in_aws_is_named(lab: Lab) -> None:
     body = manifest(unique("i"), spec(unique("role"), "web", "default"))
     assert fails(lab, "plan", "-f", "-", stdin=body, environment=NOBODY)["error"].startswith("CredentialsInvalid: ")
     found = fails(lab, "plan", "-f", "-", "--account", "111122223333", stdin=body)
+    assert f"of account {lab.aws.sandbox.account}, not of 111122223333" in found["error"]
+    irsa = lab.irsa(spec(unique("role"), "web", lab.namespace()))
+    irsa.wait_ready()
+    found = fails(lab, "status", irsa.key, "--account", "111122223333")
     assert f"of account {lab.aws.sandbox.account}, not of 111122223333" in found["error"]
     assert "nosuch" in fails(lab, "plan", "-f", "-", "--profile", "nosuch", stdin=body)["error"]
     blind = lab.aws.user(unique("user"), allow("sts:GetCallerIdentity"))

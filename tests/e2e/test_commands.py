@@ -22,18 +22,23 @@ from irsa_manager.trust.document import subject
 RELEASED = {"metadata": {"annotations": {names.ANNOTATION_RELEASE: None}}}
 
 
+def environment_of(lab: Lab) -> dict[str, str]:
+    """The sandbox's, and what every program needs."""
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return {**inherited, **lab.aws.sandbox.environment()}
+
+
 def run(
     lab: Lab, *arguments: str, stdin: str = "", environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """The program with the sandbox's environment, and with what is said otherwise; its input is no terminal."""
-    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     return subprocess.run(
         [sys.executable, "-m", "irsa_manager", *arguments],
         input=stdin,
         capture_output=True,
         text=True,
         check=False,
-        env={**inherited, **lab.aws.sandbox.environment(), **(environment or {})},
+        env={**environment_of(lab), **(environment or {})},
     )
 
 

@@ -27,7 +27,7 @@ from irsa_manager.kube.errors import (
     KubeThrottled,
     KubeUnavailable,
 )
-from irsa_manager.kube.resources import NAMESPACES, SECRETS, SERVICE_ACCOUNTS
+from irsa_manager.kube.resources import NAMESPACES, PODS, SECRETS, SERVICE_ACCOUNTS, PodSpec
 from irsa_manager.kube.transport import Transport
 from irsa_manager.sandbox.controlplane import ControlPlane
 from irsa_manager.sandbox.ports import free_ports
@@ -60,6 +60,20 @@ async def test_lists_by_namespace_and_label(kube: Kube, namespace: str) -> None:
     assert [item.metadata.name for item in await kube.list(SERVICE_ACCOUNTS, namespace, "app=b")] == ["b"]
     everywhere = await kube.list(SERVICE_ACCOUNTS)
     assert {namespace, "kube-system"} <= {item.metadata.namespace for item in everywhere}
+
+
+async def test_a_list_of_some_sends_no_more_of_them_than_is_wanted(kube: Kube, namespace: str) -> None:
+    await kube.create(SERVICE_ACCOUNTS, account("app"), namespace)
+    await kube.create(SERVICE_ACCOUNTS, account("other"), namespace)
+    for name, of in (("one", "app"), ("two", "app"), ("three", "other")):
+        body = {"containers": [{"name": "c", "image": "none"}], "serviceAccountName": of}
+        await kube.create(PODS, {"metadata": {"name": name}, "spec": body}, namespace)
+    of_app: dict[str, Any] = {"field_selector": "spec.serviceAccountName=app", "page_size": 1}
+    for metadata_only, seen in ((False, "app"), (True, PodSpec().service_account_name)):
+        pages = kube.pages(PODS, namespace, metadata_only=metadata_only, **of_app)
+        pods = [pod async for page in pages for pod in page.items]
+        assert [pod.metadata.name for pod in pods] == ["one", "two"]
+        assert {pod.spec.service_account_name for pod in pods} == {seen}
 
 
 async def test_lists_what_fits_and_tells_of_what_does_not(kube: Kube, namespace: str) -> None:

@@ -73,6 +73,7 @@ SHOWN = {
     # Commands
     "Usage": "unit/cli/test_cli_frame.py",
     "UnknownReason": "unit/cli/test_cli_frame.py",
+    "TimedOut": "unit/cli/test_cli_ends.py::test_an_api_server_that_never_answers_is_given_up_in_time",
     "ConfirmationRequired": "e2e/test_commands.py::test_a_live_controller_is_waited_for",
     "SandboxNotRunning": "unit/cli/test_cli_ends.py::test_a_sandbox_that_does_not_run_is_said_with_what_starts_one",
     "SandboxRunning": "integration/sandbox/test_sandbox_commands.py::test_a_whole_life",

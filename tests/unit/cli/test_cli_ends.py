@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -101,8 +102,7 @@ def test_a_file_that_we_forgot_to_make_is_our_fault(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err.startswith("error  Unexpected: ")
 
 
-def test_an_api_server_that_is_not_there_is_named(tmp_path: Path) -> None:
-    (port,) = free_ports(1)
+def kubeconfig(directory: Path, port: int) -> Path:
     cluster = {"server": f"https://127.0.0.1:{port}", "insecure-skip-tls-verify": True}
     config = {
         "apiVersion": "v1",
@@ -112,14 +112,46 @@ def test_an_api_server_that_is_not_there_is_named(tmp_path: Path) -> None:
         "contexts": [{"name": "gone", "context": {"cluster": "gone", "user": "me"}}],
         "current-context": "gone",
     }
-    file = tmp_path / "kubeconfig"
+    file = directory / "kubeconfig"
     file.write_text(json.dumps(config))
-    environment = {**os.environ, "KUBECONFIG": str(file)}
+    return file
+
+
+def test_an_api_server_that_is_not_there_is_named(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    environment = {**os.environ, "KUBECONFIG": str(kubeconfig(tmp_path, port))}
     done = subprocess.run([*PROGRAM, "status"], capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 1
     assert done.stderr.startswith("error  KubernetesUnavailable: ")
     assert f"127.0.0.1:{port}" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+IRSA = "{apiVersion: irsa-manager.kkb0318.github.io/v1alpha1, kind: IRSA, metadata: {name: a}, spec: {cleanup: true}}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["status"], "to list the objects"),
+        (["plan", "-f", "-"], "to check the objects"),
+        (["release", "--all", "--yes"], "to list the objects"),
+        (["adopt", "--all-mine", "--yes"], "to be read"),
+    ],
+)
+def test_an_api_server_that_never_answers_is_given_up_in_time(
+    arguments: Sequence[str], what: str, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # the system takes connections for it, and that is all
+        file = kubeconfig(tmp_path, silent.getsockname()[1])
+        command = [*PROGRAM, *arguments, "--kubeconfig", str(file), "--timeout", "200ms"]
+        done = subprocess.run(command, input=IRSA, capture_output=True, text=True, check=False)
+    first, *rest = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert first.startswith("error  TimedOut: Not done within 0.2 s; it was waiting for the ")
+    assert first.endswith(f"{what}.")
+    assert rest[0] == "left   Nothing was changed."
+    assert [line.split()[0] for line in rest] == ["left", "hint", "more"]
 
 
 def test_a_sandbox_that_does_not_run_is_said_with_what_starts_one(tmp_path: Path) -> None:

@@ -120,6 +120,19 @@ def test_json_is_recognised_before_parsing(arguments: list[str], wanted: bool) -
     assert frame.wants_json(arguments) is wanted
 
 
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["plan", "--color", "never"], "never"),
+        (["plan", "--color=always"], "always"),
+        (["plan", "--color"], ""),
+        (["plan", "--colorful=never", ""], ""),
+    ],
+)
+def test_colours_are_wished_for_before_parsing(arguments: list[str], found: str) -> None:
+    assert frame.wanted(arguments, "--color") == found
+
+
 def test_a_reader_that_goes_away_is_no_traceback() -> None:
     reader, writer = os.pipe()
     os.close(reader)

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from irsa_manager.api.irsa import IRSA, BoundServiceAccount, IRSASpec, IRSAStatus, RoleSpec, ServiceAccountSpec
 from irsa_manager.api.kube import Metadata
 from irsa_manager.cli.plan_lines import PlanLine, account_line, compact, plan_lines, shortened, summary
+from irsa_manager.cli.pod_counts import PodCounts, touched
 from irsa_manager.plan.effects import on_role
 from irsa_manager.plan.facts import ClusterFacts, NamespaceFact, Situation
 from irsa_manager.plan.mark import MarkKeys
@@ -138,3 +139,37 @@ def test_a_trust_of_many_names_a_few_and_counts_the_rest() -> None:
     assert shortened(many).name == "+ a/s0, a/s1, a/s2, a/s3 and 5 more"
     few = PlanLine(" ", "trust", "+ " + ", ".join(f"a/s{n}" for n in range(5)))
     assert shortened(few) == few
+
+
+def test_a_line_says_how_many_pods_it_touches() -> None:
+    there = ObservedServiceAccount("default", "irsa1-sa", uid="u", resource_version="1")
+    decision = decide(OBJECT, situation((there,)))
+    assert touched([decision]) == {("default", "irsa1-sa")}
+    for number, told in ((3, "3 pods"), (1, "1 pod"), (0, "no pods")):
+        found = [str(line) for line in plan_lines(decision, {("default", "irsa1-sa"): number})]
+        assert f"  ~ sa      default/irsa1-sa                        + role-arn (used by {told})" in found
+        assert "  + sa      kube-system/irsa1-sa                    not there yet" in found
+    unknown = [str(line) for line in plan_lines(decision, {})]
+    assert "  ~ sa      default/irsa1-sa                        + role-arn" in unknown
+
+
+def test_pods_that_may_not_be_listed_are_said_once() -> None:
+    assert PodCounts().note == ""
+    assert PodCounts(unseen=("a", "b")).note.endswith("you may not list pods in a, b")
+    assert PodCounts(unseen=tuple("abcde")).note.endswith("you may not list pods in a, b, c and 2 more")
+
+
+def test_a_line_that_is_too_long_goes_on_below_its_name() -> None:
+    line = PlanLine("-", "sa", "team-a/web", "no longer among the object's ServiceAccounts", pods=0)
+    assert line.fitted(0) == line.fitted(200) == [str(line)]
+    assert line.fitted(80) == [
+        "  - sa      team-a/web",
+        "              no longer among the object's ServiceAccounts (used by no pods)",
+    ]
+    many = PlanLine(" ", "trust", "+ " + ", ".join(f"namespace-{n}/web" for n in range(5)), "aud x")
+    assert many.fitted(60) == [
+        "    trust   + namespace-0/web, namespace-1/web,",
+        "              namespace-2/web, namespace-3/web,",
+        "              namespace-4/web",
+        "              aud x",
+    ]

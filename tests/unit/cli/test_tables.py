@@ -46,3 +46,14 @@ def test_lines_are_left_alone_where_they_fit() -> None:
     first, *further = fitted(lines, 50)
     assert first == lines[0]
     assert [len(line) - len(line.lstrip()) for line in further] == [2, 4]
+
+
+def test_cells_below_the_head_are_painted_after_they_were_padded() -> None:
+    seen: list[tuple[str, str]] = []
+
+    def paint(head: str, cell: str) -> str:
+        seen.append((head, cell))
+        return f"<{cell}>"
+
+    assert in_columns([["READY", "X"], ["NO", "x"]], paint=paint) == ["READY  X", "<NO   >  <x>"]
+    assert seen == [("READY", "NO   "), ("X", "x")]
