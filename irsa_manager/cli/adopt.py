@@ -114,14 +114,14 @@ def lines(listed: list[Candidate]) -> list[str]:
             told.append("  kind    adopted: it is never deleted; what it had before isn't known any more")
         if candidate.rival:
             told.append(f"  ! not signed: IRSA {candidate.rival} would have it too; delete or rename one of them first")
-    told += [
-        "Signing means: from then on the role is that IRSA's. The controller rewrites its trust and policies as the",
-        "spec says. The ServiceAccounts above stay bound, whatever tenancy says.",
-    ]
+    means = (
+        "Signing means: from then on the role is that IRSA's. The controller rewrites its trust and policies as the "
+        "spec says. The ServiceAccounts above stay bound, whatever tenancy says."
+    )
     if not all(candidate.adopted for candidate in listed):
         unless = ", unless it is signed as adopted" if any(candidate.adopted for candidate in listed) else ""
-        told.append(f"The controller deletes a role with its object if cleanup is true{unless}.")
-    return told
+        means += f" The controller deletes a role with its object if cleanup is true{unless}."
+    return [*told, means]
 
 
 async def _keys(kube: Kube, operator: str) -> MarkKeys:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from irsa_manager.api import crd
+from irsa_manager.cli.durations import parse_duration
 
 crds = typer.Typer(
     help="The CustomResourceDefinitions of IRSA and IRSASetup.", no_args_is_help=True, add_completion=False
@@ -37,10 +38,12 @@ def print_definitions(
 def apply_definitions(
     kubeconfig: Annotated[Path | None, typer.Option(help="A kubeconfig file; default: kubectl's.")] = None,
     context: Annotated[str | None, typer.Option(help="A context of the kubeconfig.")] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait until the kinds are served; 0: don't wait.")] = 30,
+    timeout: Annotated[
+        str, typer.Option(help="How long to wait until the kinds are served, as 30s or 2m; 0s: don't wait.")
+    ] = "30s",
 ) -> None:
     """Install or upgrade both definitions in the cluster. IRSAs that exist stay as they are."""
-    for line in asyncio.run(_apply(kubeconfig, context, timeout)):
+    for line in asyncio.run(_apply(kubeconfig, context, parse_duration("--timeout", timeout))):
         print(line)
 
 

@@ -59,9 +59,7 @@ Verbose = Annotated[
 ]
 Color = Annotated[
     Literal["auto", "always", "never"],
-    typer.Option(
-        help="auto: on a terminal, unless NO_COLOR is set or TERM is dumb.", rich_help_panel=HOW, metavar="WHEN"
-    ),
+    typer.Option(help="auto: on a terminal, unless NO_COLOR is set or TERM is dumb.", rich_help_panel=HOW),
 ]
 Timeout = Annotated[
     str,

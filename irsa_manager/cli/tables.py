@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import textwrap
 from collections.abc import Callable, Sequence
@@ -11,6 +12,8 @@ NARROWEST: Final = 10
 """Characters that a cut cell keeps at least."""
 
 GAP: Final = "  "
+
+_COLUMN: Final = re.compile(r" *\S+ {2,}")
 
 
 def width_of(stream: TextIO) -> int:
@@ -69,11 +72,16 @@ def paragraph(text: str, width: int, indent: str = "", further: str = "") -> lis
 
 
 def fitted(lines: Sequence[str], width: int) -> list[str]:
-    """Lines as they are, those that are too long as paragraphs that begin where they began."""
+    """Lines as they are, those that are too long as paragraphs that begin where they began.
+
+    What follows a word and two or more spaces is a column: it goes on below itself.
+    """
     fit: list[str] = []
     for line in lines:
         text = line.lstrip()
-        fit += paragraph(text, width, line[: len(line) - len(text)]) if 0 < width < len(line) else [line]
+        column = _COLUMN.match(line)
+        below = " " * len(column[0]) if column else ""
+        fit += paragraph(text, width, line[: len(line) - len(text)], below) if 0 < width < len(line) else [line]
     return fit
 
 

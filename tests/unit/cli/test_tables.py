@@ -57,3 +57,10 @@ def test_cells_below_the_head_are_painted_after_they_were_padded() -> None:
 
     assert in_columns([["READY", "X"], ["NO", "x"]], paint=paint) == ["READY  X", "<NO   >  <x>"]
     assert seen == [("READY", "NO   "), ("X", "x")]
+
+
+def test_a_column_after_a_word_goes_on_below_itself() -> None:
+    assert fitted(["  trusts  " + "a/web, " * 8], 40) == [
+        "  trusts  a/web, a/web, a/web, a/web,",
+        "          a/web, a/web, a/web, a/web,",
+    ]
