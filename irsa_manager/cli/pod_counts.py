@@ -20,6 +20,9 @@ Account = tuple[str, str]
 AT_ONCE: Final = 16
 """Requests under way."""
 
+LIVING: Final = "status.phase!=Succeeded,status.phase!=Failed"
+"""https://kubernetes.io/docs/concepts/overview/working-with-objects/field-selectors/#list-of-supported-fields"""
+
 NAMED: Final = 3
 """Namespaces that the note names."""
 
@@ -72,9 +75,8 @@ async def count_pods(kube: Kube, accounts: Iterable[Account]) -> PodCounts:
 
 
 async def _living(kube: Kube, namespace: str, name: str) -> int:
-    """https://kubernetes.io/docs/concepts/overview/working-with-objects/field-selectors/#list-of-supported-fields"""
     from irsa_manager.kube.resources import PODS
 
-    which = f"spec.serviceAccountName={name},status.phase!=Succeeded,status.phase!=Failed"
+    which = f"spec.serviceAccountName={name},{LIVING}"
     pages = kube.pages(PODS, namespace, field_selector=which, metadata_only=True)
     return sum([len(page.items) async for page in pages])

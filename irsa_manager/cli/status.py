@@ -103,21 +103,33 @@ async def _read(course: Course, namespace: str, name: str, where: Where) -> tupl
 
 async def _pods(kube: Kube, irsas: Iterable[IRSA]) -> dict[tuple[str, str], int] | None:
     """The pods that aren't over, by namespace and ServiceAccount; None where they may not be listed."""
+    import asyncio
+
+    from irsa_manager.cli.pod_counts import AT_ONCE, LIVING
     from irsa_manager.cli.status_lines import accounts_of
     from irsa_manager.kube.errors import KubeForbidden
     from irsa_manager.kube.resources import PODS
 
     found: dict[tuple[str, str], int] = {}
-    for namespace in sorted({ns for irsa in irsas for ns, _ in accounts_of(irsa) if ns != "-"}):
-        try:
-            async for page in kube.pages(PODS, namespace):
-                for pod in page.items:
-                    if pod.status.phase not in {"Succeeded", "Failed"}:
+    denied: list[str] = []
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def count(namespace: str) -> None:
+        async with turn:
+            if denied:
+                return
+            try:
+                # Not account by account, as a plan does: a large cluster has many, and all of them are shown here.
+                async for page in kube.pages(PODS, namespace, field_selector=LIVING):
+                    for pod in page.items:
                         key = (namespace, pod.spec.service_account_name)
                         found[key] = found.get(key, 0) + 1
-        except KubeForbidden:
-            return None
-    return found
+            except KubeForbidden:
+                denied.append(namespace)
+
+    spaces = sorted({ns for irsa in irsas for ns, _ in accounts_of(irsa) if ns != "-"})
+    await asyncio.gather(*(count(space) for space in spaces))
+    return None if denied else found
 
 
 async def _last_used(irsas: Iterable[IRSA], where: Where) -> dict[str, datetime]:
