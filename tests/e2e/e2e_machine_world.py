@@ -44,7 +44,8 @@ class Wish:
 
     role, accounts_policy and so on: see spec(). gone: its deletion was asked for. held_*: roles by lower-case name and
     ServiceAccounts that it may hold, since it asked for them once. forgotten: the status, or what vouches for it, was
-    gone for a while, so that what had been set before on a role may count as somebody else's.
+    gone for a while, so that what had been set before on a role may count as somebody else's. let_go: it was without a
+    finalizer although it had a role.
     """
 
     irsa: Irsa
@@ -56,6 +57,7 @@ class Wish:
     adopted_ever: bool = False
     unmanaged_ever: bool = False
     forgotten: bool = False
+    let_go: bool = False
 
     @property
     def tenant(self) -> bool:
@@ -197,7 +199,12 @@ class World:
             self.spared_roles.add(wish.role)
         if wish.unmanaged_ever:
             self.spared_found |= wish.held_accounts
-        wish.irsa.delete()
+        answer = self.lab.api.delete(wish.irsa.path)
+        assert answer.status_code == 200, answer.text
+        if answer.json()["kind"] == "Status" and wish.let_go:
+            # It went at once: nobody has held it since it was let go, so that what it had made is an orphan, which is
+            # told and left as it is.
+            self._left_behind(wish)
 
     def _left_behind(self, wish: Wish) -> None:
         self.spared_roles |= wish.held_roles
@@ -222,7 +229,7 @@ class World:
         with self.clear():
             self._unmarked(wish)
         wish.released = wanted
-        wish.forgotten = True
+        wish.forgotten = wish.let_go = True
         annotation = {names.ANNOTATION_RELEASE: "true" if wanted else None}
         self.lab.patch(wish.irsa.path, {"metadata": {"annotations": annotation}})
 
@@ -250,7 +257,7 @@ class World:
             self._forget(wish)
         self.lab.patch(wish.irsa.path, {"metadata": {"finalizers": None}})
         wish.irsa.delete()
-        wish.released = False
+        wish.released, wish.let_go = False, True
         self._create(wish)
         if with_status and saved.get("status"):
             self.lab.patch(f"{wish.irsa.path}/status", {"status": saved["status"]})

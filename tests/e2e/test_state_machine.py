@@ -9,8 +9,10 @@ make test runs a short form, always the same; `make soak` a long one.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -24,6 +26,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from irsa_manager.api import names
+
+log = logging.getLogger(__name__)
 
 SOAK = os.environ.get("IRSA_SOAK") == "1"
 EXAMPLES = int(os.environ.get("IRSA_MACHINE_EXAMPLES", "60" if SOAK else "4"))
@@ -71,6 +75,7 @@ class Machine(RuleBasedStateMachine):
         if self.failures:
             # Hypothesis wants to see it again; another run of this cluster's would tell something else.
             raise self.failures[0]
+        self.began = time.monotonic()
         self.world = World(self.lab, self.controllers, self.cluster_uid)
 
     # Who there is
@@ -277,6 +282,8 @@ class Machine(RuleBasedStateMachine):
             error = own
             raise
         finally:
+            # --log-cli-level=INFO shows how far a long run has come.
+            log.info("%s: %d steps in %.0f s", self.world.prefix, len(self.world.told), time.monotonic() - self.began)
             # What Hypothesis ends an example with isn't an Exception.
             if isinstance(error, Exception):
                 error.add_note("\n".join(["What was done:", *self.world.told]))
