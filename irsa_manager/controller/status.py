@@ -18,7 +18,7 @@ from irsa_manager.plan.desired import DesiredRole
 from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.mark import MarkKeys, sign_intent, sign_record
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import MADE, recorded, trusted_status, vouched
+from irsa_manager.plan.ownership import MADE, REFERENCED, recorded, trusted_status, vouched
 from irsa_manager.trust.document import sha256
 
 SETTLING = "The role is new: for up to 15 s AWS may still refuse tokens."
@@ -65,7 +65,7 @@ def judged(
     adoption: Adoption | UnsetType = decision.adoption if decision.adoption is not None else UNSET
     if role is not None and decision.role_problem is None:
         role_status = _role_status(before, decision, desired.role, role, facts, whole=whole)
-        retired = _retired(before, decision, role_status.name)
+        retired = _retired(before, decision, role_status.name, whole=whole)
         meant = replace(
             decision.before,
             role=role_status,
@@ -120,7 +120,7 @@ def _role_status(
     whole: bool,
 ) -> RoleStatus:
     if decision.referenced:
-        return RoleStatus(name=role.name, arn=role.arn, id=role.id, account_id=facts.account, origin="Referenced")
+        return RoleStatus(name=role.name, arn=role.arn, id=role.id, account_id=facts.account, origin=REFERENCED)
     same_role = before.role.name.lower() == role.name.lower()
     ours = {*desired.inline, *_left_over(decision, role)}
     managed = desired.managed
@@ -250,7 +250,7 @@ def foretold(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys
         adoption=adoption,
         kept_bindings=before.kept_bindings,
         kept_audiences=before.kept_audiences,
-        retired_roles=_retired_now(decision, role.name),
+        retired_roles=_former(before, decision, role.name),
     )
     return replace(after, record=signed(keys, irsa, after))
 
@@ -281,16 +281,17 @@ def _foretold_accounts(
     return tuple(sorted(known.values()))
 
 
-def _retired_now(decision: Decision, current: str) -> tuple[RoleStatus, ...]:
-    """The retired roles of a status that is about to name another role."""
-    before = decision.before
-    retired = {r.name.lower(): r for r in (*before.retired_roles, before.role) if r.name}
-    retired.pop(current.lower(), None)
-    # Only what is plainly the object's may be signed as such.
-    mine = {r.name.lower() for r in decision.old_roles}
-    # There is room for all that are; then for those that may yet come to light.
-    kept = sorted(retired, key=lambda n: (n not in mine, bool(retired[n].id), n))[:MAX_RETIRED]
-    return tuple(retired[n] if n in mine else replace(retired[n], origin="") for n in sorted(kept))
+def _former(before: IRSAStatus, decision: Decision, current: str) -> tuple[RoleStatus, ...]:
+    """The roles of other names that a status names. Only what is plainly the object's may be signed as such.
+
+    The others come last, those first that may yet come to light, and only as far as there is room.
+    """
+    known = {r.name.lower(): r for r in (*before.retired_roles, before.role) if r.name}
+    known.pop(current.lower(), None)
+    mine = {role.name.lower() for role in decision.old_roles}
+    named = sorted(known.items(), key=lambda item: (item[0] not in mine, bool(item[1].id), item[0]))
+    kept = [r if n in mine or r.origin == REFERENCED else replace(r, origin="") for n, r in named]
+    return tuple(kept[:MAX_RETIRED])
 
 
 def _present(wanted: Iterable[str], role: ObservedRole) -> list[str]:
@@ -301,11 +302,14 @@ def _present(wanted: Iterable[str], role: ObservedRole) -> list[str]:
     return [name for name in wanted if name.lower() in there]
 
 
-def _retired(before: IRSAStatus, decision: Decision, current: str) -> tuple[RoleStatus, ...]:
-    """Old roles of a rename that are still there, so that they aren't forgotten."""
-    left = {role.name.lower() for role in decision.old_roles} - {current.lower()}
-    known = {r.name.lower(): r for r in (*before.retired_roles, before.role) if r.name}
-    return tuple(known[name] for name in sorted(left) if name in known)
+def _retired(before: IRSAStatus, decision: Decision, current: str, *, whole: bool) -> tuple[RoleStatus, ...]:
+    """Old roles of a rename that are still there, so that they aren't forgotten.
+
+    Until all of the plan is done also those that aren't there or aren't the object's: ServiceAccounts may still point
+    to them.
+    """
+    mine = {role.name.lower() for role in decision.old_roles}
+    return tuple(r for r in _former(before, decision, current) if not whole or r.name.lower() in mine)
 
 
 def _ready_message(decision: Decision, role: ObservedRole | None, facts: ClusterFacts, *, settling: bool) -> str:

@@ -14,7 +14,7 @@ from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.namespaces import protected, resolve
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import MADE, owner_of, trusted_status
+from irsa_manager.plan.ownership import MADE, REFERENCED, owner_of, trusted_status, vouched
 from irsa_manager.plan.patterns import covered
 from irsa_manager.plan.tenancy import targets
 from irsa_manager.trust import arn
@@ -90,6 +90,22 @@ def gone_arns(status: IRSAStatus, situation: Situation) -> set[str]:
         if old.origin == MADE
         and old.name.lower() not in situation.roles
         and arn.names_role(old.arn, facts.partition, facts.account, old.name)
+    }
+
+
+def named_arns(irsa: IRSA, situation: Situation) -> set[str]:
+    """ARNs of roles that aren't the object's and that it has bound ServiceAccounts to: it referred to them, or somebody
+    has made them in the place of its own.
+
+    Nothing vouches for a reference, so that of what points there only what the object may ask for can be its own.
+    """
+    facts, status = situation.facts, irsa.status
+    signed = vouched(status, irsa.key, facts.account, situation.keys)
+    return {
+        noted.arn
+        for noted in (status.role, *status.retired_roles)
+        if (noted.origin == REFERENCED or (signed and noted.origin))
+        and arn.names_role(noted.arn, facts.partition, facts.account, noted.name)
     }
 
 

@@ -35,6 +35,9 @@ from irsa_manager.trust.document import compact, sids, subject, subjects
 MADE = "Created"
 """The origin that a status gives to a role that its object made."""
 
+REFERENCED = "Referenced"
+"""The origin of one that the object only refers to. No record vouches for it."""
+
 
 def marks(role: ObservedRole) -> list[str]:
     """Everything on a role that may be a mark."""

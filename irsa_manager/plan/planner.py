@@ -23,7 +23,7 @@ from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.namespaces import is_glob, resolve
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.own_roles import given_back, gone_arns, in_reach, marked_roles, released
+from irsa_manager.plan.own_roles import given_back, gone_arns, in_reach, marked_roles, named_arns, released
 from irsa_manager.plan.ownership import adoptable, entry, marked, trusted_status, verdict
 from irsa_manager.plan.takeover import kept_audiences
 from irsa_manager.plan.tenancy import Denied, Permit, judge
@@ -281,6 +281,8 @@ def _with_accounts(
         leaving = found - wanted - held.keys()
         why = "no longer among the object's ServiceAccounts"
         actions += diff_accounts.release(leaving, accounts, before, arns, why)
+        leaving = in_reach(irsa, before, situation) - wanted - held.keys()
+        actions += diff_accounts.release(leaving, accounts, before, named_arns(irsa, situation) - arns, why)
     for role in old:
         actions += diff_role.remove(role, f"renamed to {desired.role.name}", entry(irsa.status, role.name))
     return Decision(

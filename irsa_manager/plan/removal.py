@@ -15,7 +15,7 @@ from irsa_manager.plan.decision import Decision
 from irsa_manager.plan.desired import disarmed
 from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import Whose
-from irsa_manager.plan.own_roles import given_back, in_reach, marked_roles, released
+from irsa_manager.plan.own_roles import given_back, in_reach, marked_roles, named_arns, released
 from irsa_manager.plan.ownership import entry, marks, trusted_status, trusts_bound, upstreams, vouched
 from irsa_manager.trust import arn
 
@@ -34,7 +34,7 @@ def decide_deletion(irsa: IRSA, situation: Situation) -> Decision:
         roles = [role for role in roles if role.name.lower() != spec.iam_role.name.lower()]
     adopted = marked_roles(irsa, situation, (Whose.ADOPTED,))
     arns = {role.arn for role in (*roles, *adopted)}
-    borrowed: set[str] = set()
+    borrowed = named_arns(irsa, situation)
     if spec.iam_role.name and spec.iam_role.name.lower() not in situation.roles:
         # The role is gone already, but ServiceAccounts still point to it: the name in the spec tells to what.
         path = spec.iam_role.path if spec.iam_role.path is not UNSET else facts.role_defaults.path
@@ -58,7 +58,7 @@ def decide_deletion(irsa: IRSA, situation: Situation) -> Decision:
     leaving = released(irsa, before, situation, (*roles, *adopted), arns)
     actions += diff_accounts.release(leaving, situation.service_accounts, before, arns, why)
     leaving = in_reach(irsa, before, situation) - situation.holders.keys()
-    actions += diff_accounts.release(leaving, situation.service_accounts, before, borrowed, why)
+    actions += diff_accounts.release(leaving, situation.service_accounts, before, borrowed - arns, why)
     for role in roles:
         actions += diff_role.remove(role, why, entry(irsa.status, role.name))
     return Decision(plan=Plan(tuple(actions)), old_roles=tuple(roles))

@@ -170,3 +170,56 @@ def test_a_rename_ends_though_somebody_has_deleted_the_old_role_unseen(
     assert lab.aws.role(old) is None
     # It is as it was asked for: nothing is wrong, and nobody is told so.
     assert not [message for reason, message in irsa.events() if reason in {"AWSUnavailable", "IRSAFailedRoleUpdate"}]
+
+
+def referring(role: str, account: str, *namespaces: str) -> dict[str, Any]:
+    wanted = spec(role, account, *namespaces, iamRole={"managementPolicy": "Reference"})
+    del wanted["iamPolicies"]
+    return wanted
+
+
+def test_what_was_bound_to_a_referenced_role_goes_though_the_object_has_asked_for_another_since(lab: Lab) -> None:
+    shared, taken, namespace = unique("shared"), unique("taken"), lab.namespace()
+    lab.aws.foreign_role(shared)
+    lab.irsa(spec(taken, "other", lab.namespace())).wait_ready()
+    irsa = lab.irsa(referring(shared, "web", namespace))
+    lab.wait_bound(namespace, "web", shared)
+    irsa.patch({"iamRole": {"name": taken, "managementPolicy": "Create"}})
+    irsa.wait_reason("Conflict", "False")
+    irsa.delete()
+    irsa.wait_gone()
+    assert lab.account(namespace, "web") is None
+
+
+@pytest.mark.parametrize("policy", ["Reference", "Create"])
+def test_what_was_bound_to_a_referenced_role_goes_with_the_change_that_leaves_both(lab: Lab, policy: str) -> None:
+    shared, next_, namespace = unique("shared"), unique("next"), lab.namespace()
+    lab.aws.foreign_role(shared)
+    if policy == "Reference":
+        lab.aws.foreign_role(next_)
+    irsa = lab.irsa(referring(shared, "web", namespace))
+    lab.wait_bound(namespace, "web", shared)
+    if policy == "Create":
+        # The first try gets as far as the new role.
+        lab.aws.faults(error=1.0, operations=["AttachRolePolicy"])
+    change = {"iamRole": {"name": next_, "managementPolicy": policy}, "serviceAccount": {"name": "app"}}
+    irsa.patch({**change, **({"iamPolicies": ["AmazonS3ReadOnlyAccess"]} if policy == "Create" else {})})
+    if policy == "Create":
+        irsa.wait_reason("AWSUnavailable", "False")
+        lab.aws.faults()
+    lab.wait_bound(namespace, "app", next_)
+    lab.eventually(lambda: lab.account(namespace, "web") is None, "what left the object is gone")
+
+
+def test_what_was_bound_to_a_role_goes_though_somebody_has_made_another_in_its_place(lab: Lab) -> None:
+    role, namespace = unique("role"), lab.namespace()
+    irsa = lab.irsa(spec(role, "web", namespace))
+    irsa.wait_ready()
+    lab.aws.wipe(role)
+    theirs = lab.aws.foreign_role(role)
+    irsa.touch()
+    irsa.wait_reason("RoleExists", "False")
+    irsa.delete()
+    irsa.wait_gone()
+    assert lab.account(namespace, "web") is None
+    assert lab.aws.role(role) == theirs

@@ -159,5 +159,9 @@ def test_what_points_to_an_old_role_that_is_gone_is_released_if_the_record_vouch
     assert not released(old, victim)
     # A forged ARN: what the record vouches for is the name.
     assert not released(replace(old, arn=victim), victim)
-    # A role of that name that isn't ours is there.
-    assert not released(old, old.arn, replace(seen("old", "AROA9"), trust={}))
+    # Also where somebody has made another of that name since: the ServiceAccount was bound to ours.
+    theirs = ObservedRole(name="old", arn=old.arn, id="AROA9", trust={}, attached=())
+    assert released(old, old.arn, theirs)
+    assert not released(old, old.arn, theirs, vouched=False)
+    # What it referred to was never its own, and what was bound to that is.
+    assert released(replace(old, origin="Referenced"), old.arn, theirs)
