@@ -223,3 +223,21 @@ def test_what_was_bound_to_a_role_goes_though_somebody_has_made_another_in_its_p
     irsa.wait_gone()
     assert lab.account(namespace, "web") is None
     assert lab.aws.role(role) == theirs
+
+
+def test_a_role_goes_whose_maker_was_killed_before_it_was_noted_and_whose_name_was_changed_meanwhile(
+    bare_lab: Lab, run_controller: Callable[..., Controller]
+) -> None:
+    lab, one, two, namespace = bare_lab, unique("one"), unique("two"), bare_lab.namespace()
+    controller = run_controller()
+    # It waits for this answer with the role made and nothing told of it.
+    lab.aws.faults(latency=30.0, operations=["AttachRolePolicy"])
+    irsa = lab.irsa(spec(one, "web", namespace, iamPolicies=["AmazonS3ReadOnlyAccess"]))
+    lab.eventually(lambda: lab.aws.role(one) is not None, "the role is made")
+    controller.kill()
+    irsa.patch({"iamRole": {"name": two}})
+    lab.aws.faults()
+    run_controller()
+    irsa.wait_ready()
+    assert lab.aws.role(one) is None
+    assert lab.aws.subjects(two) == {f"{namespace}/web"}
