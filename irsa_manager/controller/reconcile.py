@@ -49,10 +49,10 @@ from irsa_manager.plan.ownership import noted, upstreams, vouched
 from irsa_manager.plan.planner import decide, incomplete
 from irsa_manager.plan.takeover import audiences_asked, left_by_upstream
 
-log = structlog.get_logger("irsa_manager.controller")
-
 REWRITE_SECONDS = 600.0
 """How often what can't be read is written again."""
+
+log = structlog.get_logger("irsa_manager.controller")
 
 
 class Reconciler:
@@ -71,6 +71,7 @@ class Reconciler:
             self._c.reporter.forget(key)
             self._rewritten.pop(key, None)
             return None
+        log.debug("looking at it", object=f"IRSA {key}", resourceVersion=irsa.metadata.resource_version)
         found, irsa = irsa, self._c.view.believed(irsa, self._c.keys)
         if irsa is not found:
             log.warning("a status from before was put back: it proves nothing", object=f"IRSA {key}")

@@ -49,9 +49,10 @@ class Irsa:
         """Merge into the spec; None takes a field out."""
         return self.lab.patch(self.path, {"spec": spec})
 
-    def touch(self) -> None:
-        """Have it looked at now: an annotation that means nothing changes."""
-        self.lab.patch(self.path, {"metadata": {"annotations": {"touched": secrets.token_hex(4)}}})
+    def touch(self) -> int:
+        """Have it looked at now: an annotation that means nothing changes. Its resourceVersion since then."""
+        touched = self.lab.patch(self.path, {"metadata": {"annotations": {"touched": secrets.token_hex(4)}}})
+        return int(touched["metadata"]["resourceVersion"])
 
     def delete(self) -> None:
         """Ask for its deletion."""
@@ -122,16 +123,19 @@ class Lab:
         """Whole sweeps that the controller has ended."""
         return self.controller.metric("irsa_manager_sweep_duration_seconds_count").get("", 0.0)
 
-    def wait_reconciles(self, irsa: Irsa, count: int = 2) -> None:
-        """Have the object looked at so many times more, as any change of it does."""
-        for _ in range(count):
-            done = self.reconciles()
-            irsa.touch()
-            self.eventually(lambda done=done: self.reconciles() > done, f"IRSA {irsa.key} was looked at")  # type: ignore[misc]
+    def wait_reconciles(self, *irsas: Irsa, count: int = 1) -> None:
+        """Have the objects, as they are now or later, looked at so many times from the beginning to the end.
 
-    def reconciles(self) -> float:
-        """Pieces of work on objects that the controller has ended."""
-        return sum(self.controller.metric("controller_runtime_reconcile_total").values())
+        One object is never looked at twice at once: when a look at what was touched after it begins, the one before it
+        has ended.
+        """
+        for _ in range(count + 1):
+            touched = [(irsa, irsa.touch()) for irsa in irsas]
+            for irsa, version in touched:
+                self.eventually(
+                    lambda irsa=irsa, version=version: self.controller.looked_at(irsa.key) >= version,  # type: ignore[misc]
+                    f"IRSA {irsa.key} of version {version} is looked at",
+                )
 
     def report(self) -> str:
         """Everything that one wants to know when a test fails."""

@@ -139,6 +139,13 @@ class Controller:
         """The lines of that code about that role."""
         return [line for line in self.lines() if (line.get("code"), line.get("role")) == (code, role)]
 
+    def looked_at(self, key: str) -> int:
+        """The resourceVersion of the IRSA at which the latest look at it began, 0 before any."""
+        # Up to the last whole line. Much is logged: only the line that is asked for is parsed.
+        lines = self.log.read_text("utf-8", "replace").rpartition("\n")[0].splitlines()
+        found = next((line for line in reversed(lines) if '"looking at it"' in line and f'"IRSA {key}"' in line), "")
+        return int(json.loads(found)["resourceVersion"]) if found else 0
+
     def tail(self, count: int = 25, *, about: Collection[str] | None = None) -> str:
         """The last lines, without the debug ones. about: of those that concern an object only these objects'."""
         told = [line for line in self.lines() if line.get("level") != "debug"]
@@ -150,7 +157,8 @@ class Controller:
 def fetch(url: str) -> tuple[int, str]:
     """Status and text of a GET; (0, why) where nobody answers."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        # Where nobody listens that is known at once; who is only slow is waited for.
+        with urllib.request.urlopen(url, timeout=DEADLINE_SECONDS) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

@@ -144,7 +144,7 @@ def test_a_rename_in_the_dark_forgets_nothing_though_the_new_role_is_refused_at_
     token = lab.token(left, "web")
     # The same identity again, whose controller has written nothing itself.
     start_as(manager)
-    lab.wait_reconciles(irsa, 1)
+    lab.wait_reconciles(irsa)
     blind(irsa)
     manager.without("iam:CreateRole")
     irsa.patch({"iamRole": {"name": second, "path": None}, "serviceAccount": {"namespaces": [kept]}})

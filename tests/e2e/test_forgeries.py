@@ -123,7 +123,7 @@ def test_no_status_keeps_an_object_from_being_changed_or_its_role_from_going(lab
     assert answer.status_code == 422
     lab.aws.reset_calls()
     mallory.patch(f"{irsa.path}/status", {"status": {"retiredRoles": many[:MAX_RETIRED]}})
-    lab.wait_reconciles(irsa, 3)
+    lab.wait_reconciles(irsa, count=3)
     assert lab.aws.calls().get("GetRole", 0) <= MAX_RETIRED
     assert lab.aws.role(role)
     # Its account is another one, it says; and there was never a time like this.
