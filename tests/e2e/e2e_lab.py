@@ -259,6 +259,41 @@ class Lab:
 
         return self.eventually(look, f"{namespace}/{name} is bound to {role}")  # type: ignore[no-any-return]
 
+    def wait_annotations(self, namespace: str, name: str, annotations: Mapping[str, str]) -> None:
+        """Wait until the ServiceAccount is there with exactly these annotations."""
+        self._wait_metadata(namespace, name, "annotations", annotations)
+
+    def wait_labels(self, namespace: str, name: str, labels: Mapping[str, str]) -> None:
+        """Wait until the ServiceAccount is there with exactly these labels."""
+        self._wait_metadata(namespace, name, "labels", labels)
+
+    def _wait_metadata(self, namespace: str, name: str, field: str, wanted: Mapping[str, str]) -> None:
+        def look() -> bool:
+            found = self.account(namespace, name)
+            assert found is not None, f"there is no ServiceAccount {namespace}/{name}"
+            assert found["metadata"].get(field, {}) == wanted, f"{field} of {namespace}/{name}: {found['metadata']}"
+            return True
+
+        self.eventually(look, f"{field} of {namespace}/{name} are {wanted}")
+
+    def wait_no_account(self, namespace: str, name: str) -> None:
+        """Wait until there is no such ServiceAccount."""
+        self.eventually(lambda: self.account(namespace, name) is None, f"ServiceAccount {namespace}/{name} is gone")
+
+    def wait_subjects(self, role: str, *subjects: str) -> None:
+        """Wait until the role's trust lists exactly these: NAMESPACE/NAME.
+
+        An object that was Ready before the controller had heard of a namespace, as it may where the object only says
+        which namespaces it is for, is made true again when it has.
+        """
+
+        def look() -> bool:
+            found = self.aws.subjects(role)
+            assert found == set(subjects), f"role {role} trusts {sorted(found)}"
+            return True
+
+        self.eventually(look, f"role {role} trusts {sorted(subjects)}")
+
     def token(self, namespace: str, name: str, audience: str = names.DEFAULT_AUDIENCE) -> str:
         """A real token of a ServiceAccount (TokenRequest)."""
         body = {

@@ -11,10 +11,9 @@ def test_one_that_was_deleted_by_hand_comes_back(lab: Lab) -> None:
     role, namespace = unique("role"), lab.namespace()
     irsa = lab.irsa(spec(role, "web", namespace))
     irsa.wait_ready()
-    before = lab.account(namespace, "web")
+    before = lab.wait_bound(namespace, "web", role)
     lab.delete_account(namespace, "web")
     after = lab.wait_bound(namespace, "web", role)
-    assert before is not None
     assert after["metadata"]["uid"] != before["metadata"]["uid"]
     assert after["metadata"]["labels"] == {names.LABEL_CREATED: "true"}
     irsa.wait_event("DriftRepaired", f"{namespace}/web")
@@ -29,11 +28,12 @@ def test_an_edited_and_a_removed_annotation_are_put_back(lab: Lab) -> None:
     irsa = lab.irsa(spec(role, "web", namespace, serviceAccount={"token": {"expirationSeconds": 3600}}))
     arn = irsa.wait_ready()["role"]["arn"]
     expected = {ROLE_ARN: arn, names.ANNOTATION_TOKEN_EXPIRATION: "3600"}
+    lab.wait_annotations(namespace, "web", expected)
     lab.patch_account(namespace, "web", annotations={ROLE_ARN: "arn:aws:iam::000000000000:role/mine"})
-    lab.eventually(lambda: lab.annotations(namespace, "web") == expected, "the role's ARN is put back")
+    lab.wait_annotations(namespace, "web", expected)
     irsa.wait_event("DriftRepaired", f"{ROLE_ARN} differed (was arn:aws:iam::000000000000:role/mine, should be {arn})")
     lab.patch_account(namespace, "web", annotations={ROLE_ARN: None, names.ANNOTATION_TOKEN_EXPIRATION: None})
-    lab.eventually(lambda: lab.annotations(namespace, "web") == expected, "both are put back")
+    lab.wait_annotations(namespace, "web", expected)
     irsa.wait_event("DriftRepaired", f"{ROLE_ARN} missing")
     assert irsa.condition("Ready")["status"] == "True"
 
@@ -43,18 +43,14 @@ def test_a_found_one_keeps_everything_else_and_is_released_and_not_deleted(lab: 
     theirs = {"labels": {"app": "web"}, "annotations": {"note": "x"}}
     before = lab.make_account(namespace, "web", **theirs)
     irsa = lab.irsa(spec(role, "web", namespace, serviceAccount={"token": {"expirationSeconds": 3600}}))
-    status = irsa.wait_ready()
-    assert status["serviceAccounts"][0]["origin"] == "Found"
+    arn = irsa.wait_ready()["role"]["arn"]
+    lab.wait_annotations(namespace, "web", {"note": "x", ROLE_ARN: arn, names.ANNOTATION_TOKEN_EXPIRATION: "3600"})
     found = lab.account(namespace, "web")
     assert found is not None
     assert found["metadata"]["uid"] == before["metadata"]["uid"]
     assert found["metadata"]["labels"] == {"app": "web"}
-    assert found["metadata"]["annotations"] == {
-        "note": "x",
-        ROLE_ARN: status["role"]["arn"],
-        names.ANNOTATION_TOKEN_EXPIRATION: "3600",
-    }
     irsa.wait_event("ServiceAccountAnnotated", f"{namespace}/web")
+    lab.eventually(lambda: irsa.status["serviceAccounts"][0]["origin"] == "Found", "it is told that it was found")
     irsa.delete()
     irsa.wait_gone()
     after = lab.account(namespace, "web")
@@ -69,9 +65,10 @@ def test_a_found_one_that_leaves_the_object_is_released(lab: Lab) -> None:
     lab.make_account(one, "web", annotations={"note": "x"})
     irsa = lab.irsa(spec(role, "web", one, two))
     irsa.wait_ready()
+    lab.wait_bound(one, "web", role)
     irsa.patch({"serviceAccount": {"namespaces": [two]}})
     irsa.wait_ready()
-    assert lab.annotations(one, "web") == {"note": "x"}
+    lab.wait_annotations(one, "web", {"note": "x"})
     irsa.wait_event("ServiceAccountReleased", "our annotations were taken off")
 
 
@@ -101,7 +98,7 @@ def test_one_that_somebody_pointed_elsewhere_before_a_deletion_stays(lab: Lab) -
     lab.patch_account(namespace, "web", annotations={ROLE_ARN: elsewhere})
     irsa.patch({"suspend": False})
     irsa.wait_ready()
-    assert lab.annotations(namespace, "web")[ROLE_ARN].endswith(role)
+    lab.wait_bound(namespace, "web", role)
     irsa.patch({"suspend": True})
     irsa.wait_reason("Suspended")
     lab.patch_account(namespace, "web", annotations={ROLE_ARN: elsewhere})

@@ -24,11 +24,11 @@ def test_additional_names_are_bound_and_released(lab: Lab) -> None:
     irsa.patch({"serviceAccount": {"additionalNames": ["cron"]}})
     irsa.wait_ready()
     assert lab.aws.subjects(role) == {f"{namespace}/web", f"{namespace}/cron"}
-    assert lab.account(namespace, "worker") is None
+    lab.wait_no_account(namespace, "worker")
     irsa.patch({"serviceAccount": {"additionalNames": None}})
     irsa.wait_ready()
     assert lab.aws.subjects(role) == {f"{namespace}/web"}
-    assert lab.account(namespace, "cron") is None
+    lab.wait_no_account(namespace, "cron")
 
 
 def test_a_new_name_is_bound_and_the_old_serviceaccount_goes(lab: Lab) -> None:
@@ -38,8 +38,8 @@ def test_a_new_name_is_bound_and_the_old_serviceaccount_goes(lab: Lab) -> None:
     token = lab.token(namespace, "old")
     irsa.patch({"serviceAccount": {"name": "new"}})
     irsa.wait_ready()
-    assert lab.account(namespace, "old") is None
-    assert lab.annotations(namespace, "new") == {ROLE_ARN: arn}
+    lab.wait_no_account(namespace, "old")
+    lab.wait_annotations(namespace, "new", {ROLE_ARN: arn})
     assert lab.aws.subjects(role) == {f"{namespace}/new"}
     assert lab.aws.assume(arn, token).startswith("AccessDenied")
 
@@ -49,24 +49,21 @@ def test_token_settings_are_written_changed_and_taken_off(lab: Lab) -> None:
     extra = {"token": {"audience": "sts.amazonaws.com", "expirationSeconds": 3600}, "stsRegionalEndpoints": True}
     irsa = lab.irsa(spec(role, "web", namespace, serviceAccount=extra))
     arn = irsa.wait_ready()["role"]["arn"]
-    assert lab.annotations(namespace, "web") == {
-        ROLE_ARN: arn,
+    given = {
         names.ANNOTATION_AUDIENCE: "sts.amazonaws.com",
         names.ANNOTATION_TOKEN_EXPIRATION: "3600",
         names.ANNOTATION_STS_REGIONAL: "true",
     }
+    lab.wait_annotations(namespace, "web", {ROLE_ARN: arn, **given})
     irsa.patch(
         {"serviceAccount": {"token": {"audience": None, "expirationSeconds": 7200}, "stsRegionalEndpoints": False}}
     )
     irsa.wait_ready()
-    assert lab.annotations(namespace, "web") == {
-        ROLE_ARN: arn,
-        names.ANNOTATION_TOKEN_EXPIRATION: "7200",
-        names.ANNOTATION_STS_REGIONAL: "false",
-    }
+    changed = {names.ANNOTATION_TOKEN_EXPIRATION: "7200", names.ANNOTATION_STS_REGIONAL: "false"}
+    lab.wait_annotations(namespace, "web", {ROLE_ARN: arn, **changed})
     irsa.patch({"serviceAccount": {"token": None, "stsRegionalEndpoints": None}})
     irsa.wait_ready()
-    assert lab.annotations(namespace, "web") == {ROLE_ARN: arn}
+    lab.wait_annotations(namespace, "web", {ROLE_ARN: arn})
 
 
 def test_settings_of_a_found_serviceaccount_are_taken_off_but_its_own_stay(lab: Lab) -> None:
@@ -75,10 +72,11 @@ def test_settings_of_a_found_serviceaccount_are_taken_off_but_its_own_stay(lab: 
     irsa = lab.irsa(spec(role, "web", namespace, serviceAccount={"token": {"expirationSeconds": 3600}}))
     arn = irsa.wait_ready()["role"]["arn"]
     mine = {ROLE_ARN: arn, names.ANNOTATION_TOKEN_EXPIRATION: "3600"}
-    assert lab.annotations(namespace, "web") == {names.ANNOTATION_STS_REGIONAL: "true", "theirs": "x", **mine}
+    own = {names.ANNOTATION_STS_REGIONAL: "true", "theirs": "x"}
+    lab.wait_annotations(namespace, "web", {**own, **mine})
     irsa.patch({"serviceAccount": {"token": None}})
     irsa.wait_ready()
-    assert lab.annotations(namespace, "web") == {names.ANNOTATION_STS_REGIONAL: "true", "theirs": "x", ROLE_ARN: arn}
+    lab.wait_annotations(namespace, "web", {**own, ROLE_ARN: arn})
 
 
 def test_labels_and_annotations_go_on_made_serviceaccounts_and_only_on_those(lab: Lab) -> None:
@@ -87,14 +85,14 @@ def test_labels_and_annotations_go_on_made_serviceaccounts_and_only_on_those(lab
     extra = {"labels": {"team": "a"}, "annotations": {"note": "hello"}}
     irsa = lab.irsa(spec(role, "web", one, two, serviceAccount=extra))
     arn = irsa.wait_ready()["role"]["arn"]
-    assert lab.labels(one, "web") == {names.LABEL_CREATED: "true", "team": "a"}
-    assert lab.annotations(one, "web") == {ROLE_ARN: arn, "note": "hello"}
+    lab.wait_labels(one, "web", {names.LABEL_CREATED: "true", "team": "a"})
+    lab.wait_annotations(one, "web", {ROLE_ARN: arn, "note": "hello"})
+    lab.wait_annotations(two, "web", {ROLE_ARN: arn})
     assert lab.labels(two, "web") == {}
-    assert lab.annotations(two, "web") == {ROLE_ARN: arn}
     irsa.patch({"serviceAccount": {"labels": {"team": "b"}, "annotations": {"note": "bye"}}})
     irsa.wait_ready()
-    assert lab.labels(one, "web") == {names.LABEL_CREATED: "true", "team": "b"}
-    assert lab.annotations(one, "web")["note"] == "bye"
+    lab.wait_labels(one, "web", {names.LABEL_CREATED: "true", "team": "b"})
+    lab.wait_annotations(one, "web", {ROLE_ARN: arn, "note": "bye"})
 
 
 def test_labels_and_annotations_taken_out_of_the_spec_are_taken_off(lab: Lab) -> None:
@@ -102,23 +100,24 @@ def test_labels_and_annotations_taken_out_of_the_spec_are_taken_off(lab: Lab) ->
     extra = {"labels": {"team": "a"}, "annotations": {"note": "hello"}}
     irsa = lab.irsa(spec(role, "web", namespace, serviceAccount=extra))
     arn = irsa.wait_ready()["role"]["arn"]
+    lab.wait_bound(namespace, "web", role)
     lab.patch_account(namespace, "web", labels={"theirs": "y"}, annotations={"theirs": "x"})
     irsa.patch({"serviceAccount": {"labels": None, "annotations": None}})
     irsa.wait_ready()
-    assert lab.labels(namespace, "web") == {names.LABEL_CREATED: "true", "theirs": "y"}
-    assert lab.annotations(namespace, "web") == {ROLE_ARN: arn, "theirs": "x"}
+    lab.wait_labels(namespace, "web", {names.LABEL_CREATED: "true", "theirs": "y"})
+    lab.wait_annotations(namespace, "web", {ROLE_ARN: arn, "theirs": "x"})
 
 
 def test_what_a_user_adds_to_a_made_serviceaccount_stays(lab: Lab) -> None:
     role, namespace = unique("role"), lab.namespace()
     irsa = lab.irsa(spec(role, "web", namespace))
     arn = irsa.wait_ready()["role"]["arn"]
+    lab.wait_bound(namespace, "web", role)
     lab.patch_account(namespace, "web", labels={"theirs": "y"}, annotations={"theirs": "x"})
     irsa.patch({"serviceAccount": {"token": {"expirationSeconds": 3600}}})
     irsa.wait_ready()
+    lab.wait_annotations(namespace, "web", {ROLE_ARN: arn, names.ANNOTATION_TOKEN_EXPIRATION: "3600", "theirs": "x"})
     assert lab.labels(namespace, "web") == {names.LABEL_CREATED: "true", "theirs": "y"}
-    expected = {ROLE_ARN: arn, names.ANNOTATION_TOKEN_EXPIRATION: "3600", "theirs": "x"}
-    assert lab.annotations(namespace, "web") == expected
 
 
 def test_audiences_are_asked_for_and_go_back_to_the_providers(lab: Lab, sandbox: RunningSandbox) -> None:
@@ -143,11 +142,12 @@ def test_patterns_let_in_namespaces_by_glob_but_never_the_systems(lab: Lab, sand
     irsa = lab.irsa(spec(role, "web", f"{prefix}-*", "kube-public", trust={"subjectMatch": "Pattern"}))
     arn = irsa.wait_ready()["role"]["arn"]
     assert lab.aws.subjects(role) == {f"{prefix}-*/web", "kube-public/web"}
-    assert lab.aws.assume(arn, lab.token(namespace, "web")) == ""
-    assert lab.aws.assume(arn, lab.token("kube-public", "web")) == ""
+    for place in (namespace, "kube-public"):
+        lab.wait_bound(place, "web", role)
+        assert lab.aws.assume(arn, lab.token(place, "web")) == ""
     irsa.patch({"trust": {"subjectMatch": "Exact"}})
     irsa.wait_ready()
-    assert lab.aws.subjects(role) == {f"{namespace}/web", "kube-public/web"}
+    lab.wait_subjects(role, f"{namespace}/web", "kube-public/web")
     host = sandbox.issuer.removeprefix("https://")
     statements = lab.aws.trust(role)["Statement"]
     assert [set(s["Condition"]) for s in statements] == [{"StringEquals"}]

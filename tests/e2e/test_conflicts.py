@@ -35,12 +35,13 @@ def test_the_second_object_for_a_serviceaccount_is_told_and_served_when_the_firs
     assert second.condition("ServiceAccountsReady")["reason"] == "Conflict"
     lab.wait_bound(namespace, "web", one)
     lab.wait_bound(namespace, "own", two)
-    assert [b["name"] for b in second.status["serviceAccounts"]] == ["own"]
+    bound = lambda: [b["name"] for b in second.status["serviceAccounts"]]  # noqa: E731
+    lab.eventually(lambda: bound() == ["own"], "the status lists what it holds")
     first.delete()
     first.wait_gone()
     second.wait_ready()
     lab.wait_bound(namespace, "web", two)
-    assert second.status["serviceAccountCount"] == 2
+    lab.eventually(lambda: second.status["serviceAccountCount"] == 2, "both are bound")
 
 
 def test_a_name_given_up_by_one_object_is_taken_by_the_other(lab: Lab) -> None:

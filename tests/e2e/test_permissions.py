@@ -81,6 +81,7 @@ class Life:
         )
         self.irsa.patch(change)
         self.irsa.wait_ready()
+        self.lab.wait_bound(self.second, "web", self.role)
         self.old_token = self.lab.token(self.second, "web")
         assert self.lab.aws.attached(self.role) == {"AmazonSQSFullAccess"}
         assert self.lab.aws.assume(self.arn, self.old_token) == ""
@@ -95,7 +96,7 @@ class Life:
         )
         self.irsa.patch(change)
         self.irsa.wait_ready()
-        assert self.lab.account(self.second, "web") is None
+        self.lab.wait_no_account(self.second, "web")
         assert self.lab.aws.attached(self.role) == set()
         assert "AccessDenied" in self.lab.aws.assume(self.arn, self.old_token)
         self.has(2)
