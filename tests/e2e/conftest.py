@@ -9,8 +9,9 @@ import httpx2
 import pytest
 from e2e_aws import Account
 from e2e_controllers import Controllers, clear
+from e2e_gate import Gate
 from e2e_grants import Manager, StartAs
-from e2e_lab import Lab, administrator
+from e2e_lab import Lab, administrator, unique
 from e2e_process import OPERATOR, Controller
 from e2e_rbac import apply_rbac, own_kubeconfig, requested_token
 
@@ -74,6 +75,13 @@ def restart(controllers: Controllers) -> Callable[[], Controller]:
 
 
 @pytest.fixture
+def gate(sandbox: RunningSandbox, tmp_path: Path) -> Iterator[Gate]:
+    """A gate for a controller's calls. To be asked for before the lab, whose end still needs it."""
+    with Gate(sandbox, unique("gate"), tmp_path).open() as opened:
+        yield opened
+
+
+@pytest.fixture
 def bare_lab(controllers: Controllers, e2e_api: httpx2.Client, account: Account) -> Iterator[Lab]:
     """The lab before a controller runs; at the end everything that was made in it is deleted, by the usual one."""
     lab = Lab(e2e_api, account, lambda: controllers.current)
@@ -99,10 +107,10 @@ def start_as(bare_lab: Lab, controllers: Controllers, tmp_path: Path) -> StartAs
     sandbox = bare_lab.aws.sandbox
     kubeconfig = own_kubeconfig(tmp_path / "kubeconfig", sandbox, requested_token(bare_lab.api))
 
-    def start(manager: Manager) -> Controller:
+    def start(manager: Manager, environment: Mapping[str, str] | None = None) -> Controller:
         controllers.stop_others()
-        environment = {**manager.environment, "KUBECONFIG": str(kubeconfig)}
-        controller = controllers.start({"--sweep-interval": "1s"}, environment)
+        own = {**manager.environment, "KUBECONFIG": str(kubeconfig)}
+        controller = controllers.start({"--sweep-interval": "1s"}, {**own, **(environment or {})})
         controller.wait_ready()
         return controller
 

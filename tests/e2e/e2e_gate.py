@@ -3,6 +3,8 @@
 Everything behind it is real. A shut gate is how the world sees a killed process: what had been sent takes effect,
 nothing comes after it. So one SIGKILL at the end, after the gate has shut at another call for each of many objects,
 leaves each of them as a kill at its own call would have.
+
+Something may also be done while a call waits at the gate: that happens between what the controller saw and the call.
 """
 
 from __future__ import annotations
@@ -14,16 +16,19 @@ import ssl
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
 from irsa_manager.sandbox.running import Sandbox
 
+T = TypeVar("T")
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 KUBE_PATH = re.compile(r"/(?:api|apis/[^/]+)/v[^/]+/namespaces/[^/]+/(?P<what>irsas|serviceaccounts)(?P<rest>/[^?]*)?")
 READS = ("Get", "List")
@@ -81,7 +86,25 @@ class Gate:
         self._key = re.compile(rf"{re.escape(prefix)}-([a-z0-9]+)")
         self._kubeconfig = directory / f"{prefix}.kubeconfig"
         self._ports: dict[str, int] = {}
+        self._before: dict[tuple[str, str], Callable[[], None]] = {}
         self.arms: dict[str, Arm] = {}
+
+    def before(self, call: str, thing: str, do: Callable[[], T]) -> Future[T]:
+        """Do that while the next such call waits at the gate; what came of it.
+
+        call: as "CreateRole" or "PATCH irsas/status". thing: the role, or the object's name. The controller waits for
+        an answer of AWS for some seconds only.
+        """
+        came: Future[T] = Future()
+
+        def act() -> None:
+            try:
+                came.set_result(do())
+            except BaseException as error:  # noqa: BLE001  (it is the test's, which asks for the result)
+                came.set_exception(error)
+
+        self._before[call, thing] = act
+        return came
 
     @contextmanager
     def open(self) -> Iterator[Gate]:
@@ -104,7 +127,11 @@ class Gate:
         config["clusters"][0]["cluster"] = {"server": f"http://127.0.0.1:{self._ports['kube']}"}
         self._kubeconfig.write_text(json.dumps(config))
         self._kubeconfig.chmod(0o600)
-        return {"KUBECONFIG": str(self._kubeconfig), "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._ports['aws']}"}
+        return {"KUBECONFIG": str(self._kubeconfig), **self.aws_environment()}
+
+    def aws_environment(self) -> dict[str, str]:
+        """The variables of a controller whose calls to AWS come through here, and no others."""
+        return {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._ports['aws']}"}
 
     async def _run(self, opened: threading.Event, end: asyncio.Event) -> None:
         api = urlsplit(self._sandbox.api_server)
@@ -129,7 +156,9 @@ class Gate:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
 
-    def _judge(self, call: str, thing: str) -> Moment | None:
+    async def _judge(self, call: str, thing: str) -> Moment | None:
+        if act := self._before.pop((call, thing), None):
+            await asyncio.to_thread(act)
         found = self._key.match(thing) if call else None
         arm = self.arms.get(found[1]) if found else None
         return arm.judge(call) if arm else None
@@ -139,7 +168,7 @@ class Connection:
     """What comes over one connection. judge: told method, path and body of a request."""
 
     def __init__(
-        self, connect: Callable[[], Awaitable[Streams]], judge: Callable[[str, str, bytes], Moment | None]
+        self, connect: Callable[[], Awaitable[Streams]], judge: Callable[[str, str, bytes], Awaitable[Moment | None]]
     ) -> None:
         self._connect = connect
         self._judge = judge
@@ -160,7 +189,7 @@ class Connection:
                 length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
                 body = await reader.readexactly(int(length[1])) if length else b""
                 method, path, _ = head.decode("latin-1").split(" ", 2)
-                moment = self._judge(method, path, body)
+                moment = await self._judge(method, path, body)
                 if moment is Moment.BEFORE:
                     return
                 if moment is not None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from e2e_aws import Account
 from e2e_process import Controller
@@ -56,5 +56,10 @@ class Manager:
         return found
 
 
-StartAs = Callable[[Manager], Controller]
-"""Starts a controller with that identity in AWS and the rights of examples/rbac.yaml, in place of the one that runs."""
+class StartAs(Protocol):
+    """Starts a controller with that identity in AWS and the rights of examples/rbac.yaml, in place of the one there.
+
+    environment: what is to be otherwise than in the sandbox.
+    """
+
+    def __call__(self, manager: Manager, environment: Mapping[str, str] | None = None) -> Controller: ...

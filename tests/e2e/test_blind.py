@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from e2e_controllers import Controllers
+from e2e_gate import Gate
 from e2e_grants import ROW, Manager, StartAs
 from e2e_lab import ROLE_ARN, Irsa, Lab, spec, unique
-from e2e_process import OPERATOR
+from e2e_process import DEADLINE_SECONDS, OPERATOR
 from test_permissions import as_it_is
 from test_soak import SOAK
 
@@ -52,12 +53,13 @@ def test_a_role_made_right_before_a_crash_is_ours_for_a_minute(
     for role in irsas:
         lab.aws.foreign_role(role)
     before = {role: as_it_is(lab, role) for role in irsas}
-    intend(lab, irsas[recent], recent, timedelta(seconds=5))
     intend(lab, irsas[old], old, timedelta(seconds=61))
     lab.patch(
         f"{irsas[unsigned].path}/status",
         {"status": {"intent": {"roleName": unsigned, "time": datetime.now(UTC).isoformat(), "mac": "0" * 64}}},
     )
+    # The last thing before the start, as it counts for a minute only.
+    intend(lab, irsas[recent], recent, timedelta(0))
     start_as(manager)
     irsas[recent].wait_ready()
     assert lab.aws.attached(recent) == {S3}
@@ -87,15 +89,13 @@ def test_a_creation_that_is_answered_to_nobody_is_known_by_its_intent(bare_lab: 
     assert {"OwnershipUnknown", "RoleExists"}.isdisjoint(reason for reason, _ in irsa.events())
 
 
-def test_a_role_that_somebody_makes_after_the_probe_is_not_taken(bare_lab: Lab, start_as: StartAs) -> None:
+def test_a_role_that_somebody_makes_after_the_probe_is_not_taken(gate: Gate, bare_lab: Lab, start_as: StartAs) -> None:
     lab, role, namespace = bare_lab, unique("role"), bare_lab.namespace()
-    start_as(Manager(lab.aws, ROW))
+    start_as(Manager(lab.aws, ROW), gate.aws_environment())
     lab.aws.reset_calls()
-    lab.aws.faults(latency=2.0, operations=["CreateRole"])
+    made = gate.before("CreateRole", role, lambda: lab.aws.foreign_role(role))
     irsa = lab.irsa(spec(role, "web", namespace, iamPolicies=[S3]))
-    lab.eventually(lambda: lab.aws.calls().get("CreateRole"), "the role was probed and is about to be made")
-    lab.aws.faults()
-    lab.aws.foreign_role(role)
+    made.result(DEADLINE_SECONDS)
     before = as_it_is(lab, role)
     irsa.wait_reason("OwnershipUnknown", "False")
     irsa.touch()
@@ -174,22 +174,18 @@ def test_a_rename_in_the_dark_forgets_nothing_though_the_new_role_is_refused_at_
 @pytest.mark.soak
 @pytest.mark.skipif(not SOAK, reason="it waits for 20 s; make soak runs it")
 def test_a_role_that_is_deleted_by_hand_is_made_again_where_it_can_not_be_read(
-    bare_lab: Lab, start_as: StartAs
+    gate: Gate, bare_lab: Lab, start_as: StartAs
 ) -> None:
     lab, manager = bare_lab, Manager(bare_lab.aws, ROW)
     role, namespace = unique("role"), lab.namespace()
     start_as(manager)
     irsa = lab.irsa(spec(role, "web", namespace, iamPolicies=[S3]))
     irsa.wait_ready()
-    start_as(manager)
+    start_as(manager, gate.aws_environment())
     blind(irsa)
-    lab.aws.faults(latency=1.0, operations=["AttachRolePolicy"])
-    lab.aws.reset_calls()
+    wiped = gate.before("AttachRolePolicy", role, lambda: lab.aws.wipe(role))
     irsa.patch({"iamPolicies": [S3, SQS]})
-    lab.eventually(lambda: lab.aws.calls().get("AttachRolePolicy"), "a policy is about to be attached")
-    lab.aws.iam.detach_role_policy(RoleName=role, PolicyArn=f"arn:aws:iam::aws:policy/{S3}")
-    lab.aws.iam.delete_role(RoleName=role)
-    lab.aws.faults()
+    wiped.result(DEADLINE_SECONDS)
     lab.eventually(lambda: lab.aws.attached(role) == {S3, SQS} if lab.aws.role(role) else False, "it is there again")
     irsa.wait_ready()
     assert "PermissionMissing" not in [reason for reason, _ in irsa.events()]

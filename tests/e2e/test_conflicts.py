@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from e2e_gate import Gate
 from e2e_lab import ROLE_ARN, Lab, spec, unique
+from e2e_process import DEADLINE_SECONDS, Controller
 
 
 def test_the_second_object_for_a_role_is_told_and_served_when_the_first_goes(lab: Lab) -> None:
@@ -115,16 +119,18 @@ def test_twenty_objects_at_once_all_get_there(lab: Lab) -> None:
     assert [name for name in names if name.startswith(prefix)] == []
 
 
-def test_an_old_role_is_not_forgotten_where_somebody_takes_the_new_name_meanwhile(lab: Lab) -> None:
+def test_an_old_role_is_not_forgotten_where_somebody_takes_the_new_name_meanwhile(
+    gate: Gate, bare_lab: Lab, run_controller: Callable[..., Controller]
+) -> None:
+    lab = bare_lab
+    run_controller(environment=gate.environment())
     first, second, third, namespace = unique("first"), unique("second"), unique("third"), lab.namespace()
     irsa = lab.irsa(spec(first, "web", namespace))
     irsa.wait_ready()
-    lab.aws.reset_calls()
-    lab.aws.faults(latency=2.0, operations=["CreateRole"])
+    lab.wait_bound(namespace, "web", first)
+    made = gate.before("CreateRole", second, lambda: lab.aws.foreign_role(second))
     irsa.patch({"iamRole": {"name": second}})
-    lab.eventually(lambda: lab.aws.calls().get("CreateRole"), "the new role is about to be made")
-    lab.aws.faults()
-    before = lab.aws.foreign_role(second)
+    before = made.result(DEADLINE_SECONDS)
     irsa.wait_reason("RoleExists", "False")
     assert lab.aws.assume(f"arn:aws:iam::{lab.aws.sandbox.account}:role/{first}", lab.token(namespace, "web")) == ""
     irsa.patch({"iamRole": {"name": third}})

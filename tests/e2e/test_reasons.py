@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from e2e_gate import Gate
 from e2e_lab import Lab, spec, unique
-from e2e_process import OPERATOR, Controller
+from e2e_process import DEADLINE_SECONDS, OPERATOR, Controller
 
 from irsa_manager.api import names
 from irsa_manager.plan.mark import MarkKeys, make
@@ -132,15 +133,19 @@ def test_a_role_of_another_cluster_is_left_and_its_mark_is_told(lab: Lab) -> Non
     lab.aws.iam.delete_role(RoleName=role)
 
 
-def test_a_change_on_its_way_is_said_to_be_in_progress(lab: Lab) -> None:
+def test_a_change_on_its_way_is_said_to_be_in_progress(
+    gate: Gate, bare_lab: Lab, run_controller: Callable[..., Controller]
+) -> None:
+    lab = bare_lab
+    run_controller(environment=gate.environment())
     role, namespace = unique("role"), lab.namespace()
     irsa = lab.irsa(spec(role, "web", namespace))
     irsa.wait_ready()
-    lab.aws.faults(latency=3.0, operations=["AttachRolePolicy"])
+    seen = gate.before("AttachRolePolicy", role, lambda: irsa.condition("Ready"))
     irsa.patch({"iamPolicies": ["AmazonS3ReadOnlyAccess"]})
-    irsa.wait_reason("Progressing", "Unknown")
-    assert irsa.condition("Ready")["message"] == "Generation 2 is being applied."
-    lab.aws.faults()
+    said = seen.result(DEADLINE_SECONDS)
+    assert (said["status"], said["reason"], said["observedGeneration"]) == ("Unknown", "Progressing", 2)
+    assert said["message"] == "Generation 2 is being applied."
     irsa.wait_ready()
 
 
