@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from botocore.exceptions import ClientError
 from e2e_aws import Account
 from e2e_controllers import Controllers, clear
 from e2e_lab import Irsa, Lab, spec, unique
@@ -197,9 +198,17 @@ def test_description_and_session_duration_are_put_back(case: Case) -> None:
 
 def test_a_role_deleted_by_hand_is_made_again_and_the_event_tells_old_and_new_id(case: Case) -> None:
     old = case.irsa.status["role"]["id"]
-    case.iam.delete_role_policy(RoleName=case.role, PolicyName="own")
-    case.iam.detach_role_policy(RoleName=case.role, PolicyArn="arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
-    case.iam.delete_role(RoleName=case.role)
+
+    def wiped() -> bool:
+        try:
+            case.lab.aws.wipe(case.role)
+        except ClientError as error:
+            # A sweep came between and has put back what was taken off already.
+            assert error.response["Error"]["Code"] != "DeleteConflict", error
+            raise
+        return True
+
+    case.lab.eventually(wiped, "the role is deleted")
     message = case.irsa.wait_event("DriftRepaired", old)
     made = case.lab.eventually(lambda: case.lab.aws.role(case.role), "the role is there again")
     assert made["RoleId"] != old
