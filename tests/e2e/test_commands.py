@@ -132,9 +132,15 @@ def test_the_status_says_what_is_not_ready(lab: Lab) -> None:
         RoleArn=fine.status["role"]["arn"], RoleSessionName="test", WebIdentityToken=lab.token(namespace, "web")
     )["Credentials"]
     lab.aws.client("sts", keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]).get_caller_identity()
-    used = run(lab, "status", fine.key).stdout.splitlines()[1].split()
-    assert used[:5] == [namespace, "web", good, "yes", "1"]
-    assert used[5].endswith("s")
+
+    def used() -> bool:
+        # What AWS doesn't answer in time isn't shown.
+        row = run(lab, "status", fine.key).stdout.splitlines()[1].split()
+        assert row[:5] == [namespace, "web", good, "yes", "1"], row
+        assert row[5].endswith("s"), row
+        return True
+
+    lab.eventually(used, "the use of the role is shown")
     refused = lab.irsa(spec(bad, "other", namespace))
     refused.wait_reason("RoleExists")
     everything = run(lab, "status", "-A")
