@@ -133,9 +133,16 @@ class Lab:
             touched = [(irsa, irsa.touch()) for irsa in irsas]
             for irsa, version in touched:
                 self.eventually(
-                    lambda irsa=irsa, version=version: self.controller.looked_at(irsa.key) >= version,  # type: ignore[misc]
+                    lambda irsa=irsa, version=version: max(self.controller.looks(irsa.key), default=0) >= version,  # type: ignore[misc]
                     f"IRSA {irsa.key} of version {version} is looked at",
                 )
+
+    def assert_written(self, role: str, wanted: Mapping[str, int]) -> None:
+        """See that AWS got exactly these writes, all to that role; one that wasn't answered in time may come again."""
+        written, again = self.aws.writes(), self.controller.unanswered(role)
+        assert written.keys() == wanted.keys(), written
+        for operation, count in wanted.items():
+            assert count <= written[operation] <= count + again[operation], (written, again)
 
     def report(self) -> str:
         """Everything that one wants to know when a test fails."""

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -139,12 +140,17 @@ class Controller:
         """The lines of that code about that role."""
         return [line for line in self.lines() if (line.get("code"), line.get("role")) == (code, role)]
 
-    def looked_at(self, key: str) -> int:
-        """The resourceVersion of the IRSA at which the latest look at it began, 0 before any."""
-        # Up to the last whole line. Much is logged: only the line that is asked for is parsed.
+    def unanswered(self, role: str) -> Counter[str]:
+        """The calls about that role that didn't succeed or whose success wasn't heard of, by operation."""
+        told = [line for line in self.said("AWS call") if line.get("role") == role and line["outcome"] != "ok"]
+        return Counter(line["awsOperation"] for line in told)
+
+    def looks(self, key: str) -> list[int]:
+        """The resourceVersions of the IRSA at which each look at it began."""
+        # Up to the last whole line. Much is logged: only the lines that are asked for are parsed.
         lines = self.log.read_text("utf-8", "replace").rpartition("\n")[0].splitlines()
-        found = next((line for line in reversed(lines) if '"looking at it"' in line and f'"IRSA {key}"' in line), "")
-        return int(json.loads(found)["resourceVersion"]) if found else 0
+        found = [line for line in lines if '"looking at it"' in line and f'"IRSA {key}"' in line]
+        return [int(json.loads(line)["resourceVersion"]) for line in found]
 
     def tail(self, count: int = 25, *, about: Collection[str] | None = None) -> str:
         """The last lines, without the debug ones. about: of those that concern an object only these objects'."""

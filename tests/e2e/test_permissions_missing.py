@@ -243,7 +243,7 @@ def test_what_is_remembered_for_ten_minutes_is_found_by_a_restart(
 
 def test_a_right_that_is_missing_is_no_reason_to_ask_without_end(bare_lab: Lab, start_as: StartAs) -> None:
     lab, manager = bare_lab, Manager(bare_lab.aws, *ALL)
-    start_as(manager)
+    controller = start_as(manager)
     objects = {action: Object(lab) for action in (*CHANGES, "iam:DeleteRole")}
     for one in objects.values():
         one.irsa.wait_ready()
@@ -258,15 +258,26 @@ def test_a_right_that_is_missing_is_no_reason_to_ask_without_end(bare_lab: Lab, 
         for action, one in objects.items():
             # A deletion begins with the trust.
             says_missing(one.irsa, "iam:UpdateAssumeRolePolicy" if action == "iam:DeleteRole" else action)
+        everyone = [one.irsa for one in (*objects.values(), fresh)]
+        deleted = objects["iam:DeleteRole"].irsa
+        begun, before = lab.sweeps(), {irsa.key: len(controller.looks(irsa.key)) for irsa in everyone}
         lab.aws.reset_calls()
-        begun = lab.sweeps()
         lab.wait_sweeps(4)
-        swept, calls = lab.sweeps() - begun + 1, lab.aws.calls()
-        # Only the deletion is tried again, with back-off: eight tries take it over half a minute.
-        assert sum(lab.aws.writes().values()) <= 8, calls
+        calls = lab.aws.calls()
+        # A sweep may have begun that isn't ended, at either end; so it is with looks.
+        swept = lab.sweeps() - begun + 1
+        looks = {key: len(controller.looks(key)) - count + 1 for key, count in before.items()}
         beside = {"GetAccountAuthorizationDetails", "ListRoles", "GetOpenIDConnectProvider", "GetAccountSummary"}
         assert all(count <= swept for name, count in calls.items() if name in beside), calls
-        assert sum(count for name, count in calls.items() if name not in beside) <= 16, calls
+        # Each look tries its write once, and reads the role once.
+        assert sum(lab.aws.writes().values()) <= sum(looks.values()), (calls, looks)
+        rest = {name: count for name, count in calls.items() if name not in beside}
+        assert sum(rest.values()) <= 2 * sum(looks.values()), (calls, looks)
+        # The deletion is tried again, after waits that are drawn from a window that doubles up to five minutes: were
+        # this a whole minute, more than twenty tries in it would be less likely than one in 10**15.
+        assert looks.pop(deleted.key) <= 20
+        # The others aren't, whatever each sweep shows: only the first one of which a new role's reads are believed.
+        assert max(looks.values()) <= 3, looks
     for one in (*objects.values(), fresh):
         one.irsa.touch()
     objects.pop("iam:DeleteRole").irsa.wait_gone()
