@@ -145,9 +145,14 @@ class Trial:
         }
 
     def wait_settled(self) -> None:
-        """Wait until the controller has judged all objects as they are now."""
+        """Wait until the controller has judged all objects as they are now; its forerunner's word doesn't count."""
+        self.look_at_all()
         for case in self.cases:
             self.lab.eventually(lambda case=case: self._settled(case), f"{case} is settled")
+
+    def look_at_all(self) -> None:
+        """Have all objects that stay looked at as they are now, from the beginning to the end."""
+        self.lab.wait_reconciles(*(self.irsas[case.key] for case in self.cases if not case.end))
 
     def _settled(self, case: Case) -> bool:
         found = self.irsas[case.key].get()
@@ -191,9 +196,17 @@ class Trial:
             change = _change(before.get(key), after.get(key))
             if changes.get(key, NOTHING) != change:
                 wrong.append(f"ServiceAccount {key}: planned {changes.get(key, NOTHING)}, done {change}")
-        for case in self.cases:
-            wrong += self._misjudged(case, planned.get(case.key, {}))
         return wrong
+
+    def wait_judged(self, planned: dict[str, Object]) -> None:
+        """Wait until the controller says of all objects what was planned."""
+
+        def look() -> bool:
+            wrong = [told for case in self.cases for told in self._misjudged(case, planned.get(case.key, {}))]
+            assert not wrong, "\n".join(wrong)
+            return True
+
+        self.lab.eventually(look, "what was planned is said of all objects")
 
     def _misjudged(self, case: Case, planned: Object) -> list[str]:
         """Where the controller says something else than the plan."""
@@ -258,6 +271,8 @@ def test_what_is_planned_is_done_and_nothing_else(
     lab.eventually(nothing_left, "nothing is planned any more")
     if not rights:
         lab.wait_sweeps(2)
+    trial.look_at_all()
+    trial.wait_judged(planned)
     differences = trial.differences(planned, before)
     assert not differences, "\n".join(differences)
 
