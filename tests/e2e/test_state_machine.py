@@ -306,7 +306,7 @@ def machine(bare_lab: Lab, controllers: Controllers) -> Iterator[type[Machine]]:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(7200 if SOAK else 300)
+@pytest.mark.timeout(7200 if SOAK else 1800)
 def test_whatever_happens_nothing_is_taken_and_nothing_is_lost(machine: type[Machine]) -> None:
     examples = settings(
         max_examples=EXAMPLES,
