@@ -68,6 +68,7 @@ class Life:
         status = self.irsa.wait_ready()
         self.arn = status["role"]["arn"]
         self.old_token = ""
+        self.lab.wait_bound(self.first, "web", self.role)
         assert self.lab.aws.attached(self.role) == {"AmazonS3ReadOnlyAccess"}
         assert self.lab.aws.assume(self.arn, self.lab.token(self.first, "web")) == ""
         self.has(0)
@@ -107,6 +108,7 @@ class Life:
         self.irsa.patch(again)
         self.arn = self.irsa.wait_ready()["role"]["arn"]
         assert self.lab.aws.role(old) is None
+        self.lab.wait_bound(self.first, "web", self.role)
         assert self.lab.aws.assume(self.arn, self.lab.token(self.first, "web")) == ""
         self.has(0)
 
