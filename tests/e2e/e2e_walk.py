@@ -1,16 +1,16 @@
 """What happens to many objects at once, each cut off at another call, and what must be there in the end.
 
-A deed is something that is asked of an object: that it be made, changed, renamed, given away. A subject is one object
-to which it is done. Everything that a subject may have in AWS is judged from one reading of the whole account.
+A deed is something that is asked of an object (e2e_deeds.py). A subject is one object to which it is done. Everything
+that a subject may have in AWS is judged from one reading of the whole account.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from e2e_deeds import GONE, READ, RELEASED, SEND, Deed, Names
 from e2e_gate import Arm, Moment
 from e2e_lab import IRSAS, ROLE_ARN, Irsa, Lab, Object
 from e2e_process import DEADLINE_SECONDS, OPERATOR, eventually
@@ -21,127 +21,7 @@ from irsa_manager.controller.intents import INTENT_SECONDS
 POLICY = "arn:aws:iam::aws:policy/"
 PATIENCE_SECONDS = 3 * DEADLINE_SECONDS
 """For all objects of a walk together."""
-GONE, RELEASED = "gone", "released"
 RELEASE = {"metadata": {"annotations": {names.ANNOTATION_RELEASE: "true"}}}
-
-
-def allowing(action: str) -> Object:
-    """An inline policy."""
-    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}]}
-
-
-READ, WRITE, SEND = (allowing(action) for action in ("s3:GetObject", "s3:PutObject", "sqs:SendMessage"))
-
-
-@dataclass(frozen=True)
-class Names:
-    """What one subject may use. here, there: namespaces that all subjects share. boundary: name of a policy."""
-
-    role: str
-    account: str
-    here: str
-    there: str
-    boundary: str
-
-
-def one(names_: Names, **role: Any) -> Object:
-    """Two policies, an inline one, a tag, a ServiceAccount in each namespace."""
-    return {
-        "cleanup": True,
-        "serviceAccount": {"name": names_.account, "namespaces": [names_.here, names_.there]},
-        "iamRole": {"name": names_.role, "tags": {"team": "a"}, **role},
-        "iamPolicies": ["AmazonS3ReadOnlyAccess", "AmazonSQSFullAccess"],
-        "inlinePolicies": {"own": READ},
-    }
-
-
-def here(names_: Names, **role: Any) -> Object:
-    """The same for one namespace only."""
-    spec = one(names_, **role)
-    spec["serviceAccount"]["namespaces"] = [names_.here]
-    return spec
-
-
-def other(names_: Names, **role: Any) -> Object:
-    """Everything else than `here`: the trust grows and shrinks, policies are swapped, what wasn't managed is."""
-    spec = one(names_, tags={"team": "b", "cost": "1"}, description="changed", maxSessionDurationSeconds=7200, **role)
-    spec["serviceAccount"]["namespaces"] = [names_.there]
-    spec["iamRole"]["permissionsBoundary"] = f"customer/{names_.boundary}"
-    spec["iamPolicies"] = ["AmazonS3ReadOnlyAccess", "CloudWatchReadOnlyAccess"]
-    spec["inlinePolicies"] = {"own": WRITE, "more": SEND}
-    return spec
-
-
-def renamed(names_: Names, **role: Any) -> Object:
-    """The same as `here` with another role."""
-    return here(names_, **{"name": f"{names_.role}-new", **role})
-
-
-def adopting(names_: Names) -> Object:
-    """Take a foreign role over, and manage all of it."""
-    return other(names_, managementPolicy="Adopt")
-
-
-def bare(make: Callable[[Names], Object]) -> Callable[[Names], Object]:
-    """The same for a manager that has only the rights of the old table."""
-
-    def stripped(names_: Names) -> Object:
-        spec = make(names_)
-        del spec["inlinePolicies"]
-        spec["iamRole"] = {"name": spec["iamRole"]["name"]}
-        return spec
-
-    return stripped
-
-
-@dataclass(frozen=True)
-class Deed:
-    """calls: at least as many as it takes. first: the spec before it, None: there is no object yet.
-
-    then: the spec that it sets; None for a deletion or a release. end: what comes of it: "ready", "released" or "gone".
-    later: what is asked for then, while nobody is at work and something else may be half done: another spec, or GONE or
-    RELEASED.
-    """
-
-    name: str
-    calls: int
-    first: Callable[[Names], Object] | None
-    then: Callable[[Names], Object] | None
-    end: str = "ready"
-    adopted: bool = False
-    later: Callable[[Names], Object] | str | None = None
-
-    @property
-    def comes_to(self) -> str:
-        """What comes of it in the end."""
-        if self.later is None:
-            return self.end
-        return self.later if isinstance(self.later, str) else "ready"
-
-
-DEEDS = (
-    Deed("create", 13, None, one),
-    Deed("update", 16, here, other),
-    Deed("rename", 17, here, renamed),
-    # Under load a sweep comes between, and the role is read once more.
-    Deed("adopt", 32, None, adopting, adopted=True),
-    Deed("leave", 32, adopting, renamed, adopted=True),
-    Deed("release", 21, adopting, None, RELEASED, adopted=True),
-    Deed("return", 14, adopting, None, GONE, adopted=True),
-    Deed("delete", 11, one, None, GONE),
-    Deed("abandon", 13, None, one, later=GONE),
-    Deed("reconsider", 13, None, here, later=renamed),
-    Deed("unset", 16, here, other, later=here),
-    Deed("relinquish", 32, None, adopting, adopted=True, later=GONE),
-    Deed("drop", 32, None, adopting, adopted=True, later=RELEASED),
-)
-BARE = (
-    Deed("create", 13, None, bare(one)),
-    Deed("update", 14, bare(here), bare(other)),
-    Deed("rename", 18, bare(here), bare(renamed)),
-    Deed("delete", 11, bare(one), None, GONE),
-    Deed("abandon", 13, None, bare(one), later=GONE),
-)
 
 
 class Subject:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from e2e_deeds import BARE, DEEDS, Deed
 from e2e_gate import Gate, Moment
 from e2e_lab import Lab, unique
 from e2e_process import Controller
-from e2e_walk import BARE, DEEDS, Deed, Walk
+from e2e_walk import Walk
 from test_credentials import TABLE, allow
 from test_soak import SOAK
 
