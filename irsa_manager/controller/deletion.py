@@ -16,24 +16,21 @@ from irsa_manager.controller.context import Context, now
 from irsa_manager.controller.in_use import in_use, still_on_it
 from irsa_manager.controller.intents import claim
 from irsa_manager.controller.looking import see
-from irsa_manager.controller.telling import error_told, failure_told, problem_told
+from irsa_manager.controller.telling import error_told, failure_told
 from irsa_manager.controller.trouble import (
     STALLED_SECONDS,
     UNREADY_SECONDS,
     other_account,
     role_names,
     spec_role,
+    unproved,
     unresolved,
 )
 from irsa_manager.controller.workers import TryAgain
 from irsa_manager.plan import actions as do
 from irsa_manager.plan.facts import ClusterFacts
-from irsa_manager.plan.mark import Whose
-from irsa_manager.plan.ownership import unvouched
 from irsa_manager.plan.planner import incomplete
-from irsa_manager.plan.problems import not_mine
 from irsa_manager.plan.removal import decide_deletion, decide_release
-from irsa_manager.trust.arn import partition_of
 
 SOON_SECONDS = 3.0
 
@@ -63,13 +60,11 @@ class Deletion:
             await self._let_go(irsa)
             return None
         resolved = self._c.resolved()
-        facts = resolved.facts or self._facts_of_status(irsa)
-        if facts is None:
-            try:
-                facts = await self._facts_of_caller()
-            except AwsError:
-                await self._c.reporter.write_status(irsa, statuses.deleting(irsa, [unresolved(resolved)], at))
-                return UNREADY_SECONDS
+        try:
+            facts = resolved.facts or await self._facts_of_status(irsa) or await self._facts_of_caller()
+        except AwsError:
+            await self._c.reporter.write_status(irsa, statuses.deleting(irsa, [unresolved(resolved)], at))
+            return UNREADY_SECONDS
         elsewhere = other_account(irsa, facts, self._c.keys)
         if elsewhere is not None:
             await self._c.reporter.write_status(irsa, statuses.deleting(irsa, [elsewhere], at))
@@ -102,19 +97,18 @@ class Deletion:
     async def release(self, irsa: IRSA) -> float | None:
         """Let the object go with everything as it is; an adopted role gets back what it had."""
         at = now()
-        facts = self._c.resolved().facts or self._facts_of_status(irsa)
         adopted = irsa.status.adoption is not UNSET
         if adopted:
+            facts = self._c.resolved().facts or await self._facts_of_status(irsa)
             if facts is None:
                 await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, unresolved(self._c.resolved()), at))
                 return UNREADY_SECONDS
-            name = irsa.status.role.name
-            await see(self._c, irsa, facts, name)
-            situation = self._c.view.situation(irsa, facts, self._c.keys)
-            there = self._roles.get(name)
-            if there is not None and unvouched(there, irsa, facts.account, self._c.keys):
-                # Let go now, what the role had would be lost with the status.
-                told = problem_told(not_mine(there, Whose.UNMARKED, irsa, situation))
+            told = other_account(irsa, facts, self._c.keys)
+            if told is None:
+                await see(self._c, irsa, facts, irsa.status.role.name)
+                situation = self._c.view.situation(irsa, facts, self._c.keys)
+                told = unproved(irsa, situation)
+            if told is not None:
                 await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, told, at))
                 self._c.reporter.warn(irsa, told)
                 return STALLED_SECONDS
@@ -160,14 +154,17 @@ class Deletion:
         identity = await self._c.aws.identity()
         return ClusterFacts(identity.partition, identity.account, "", "", "", self._c.operator_namespace)
 
-    def _facts_of_status(self, irsa: IRSA) -> ClusterFacts | None:
-        """Enough to delete by, where the setup is gone but the account is known."""
-        resolved, role = self._c.resolved(), irsa.status.role
-        if resolved.error is not None or not role.arn or not irsa.status.issuer:
+    async def _facts_of_status(self, irsa: IRSA) -> ClusterFacts | None:
+        """Enough to delete by, where the setup is gone but the issuer is known. Raises AwsError.
+
+        The account is the credentials' own: whether the role is in it is for other_account to say.
+        """
+        if self._c.resolved().error is not None or not irsa.status.issuer:
             return None
+        identity = await self._c.aws.identity()
         return ClusterFacts(
-            partition=partition_of(role.arn),
-            account=role.account_id,
+            partition=identity.partition,
+            account=identity.account,
             issuer=irsa.status.issuer,
             host=irsa.status.issuer.removeprefix("https://"),
             cluster="",

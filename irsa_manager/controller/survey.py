@@ -19,7 +19,15 @@ from irsa_manager.controller.looking import look
 from irsa_manager.controller.roles import RoleStore
 from irsa_manager.controller.setup import Resolved, SetupResolver
 from irsa_manager.controller.telling import Told, problem_told
-from irsa_manager.controller.trouble import describes, not_usable, other_account, role_arn, role_names, unresolved
+from irsa_manager.controller.trouble import (
+    describes,
+    not_usable,
+    other_account,
+    role_arn,
+    role_names,
+    unproved,
+    unresolved,
+)
 from irsa_manager.controller.view import ClusterView
 from irsa_manager.kube.client import Kube
 from irsa_manager.kube.resources import IRSAS, IRSASETUPS, NAMESPACES, SERVICE_ACCOUNTS, key_of
@@ -104,6 +112,9 @@ class Survey:
             return Verdict(irsa.key, note="it is released (irsa-manager release): nothing is written")
         if self.resolved.facts is None:
             return Verdict(irsa.key, told=(unresolved(self.resolved),))
+        held = other_account(irsa, self.resolved.facts, self.keys) or unproved(irsa, self.situation(irsa))
+        if held is not None:
+            return Verdict(irsa.key, told=(held,))
         decision = decide_release(irsa, self.situation(irsa))
         return Verdict(irsa.key, decision, note="it is released: its adopted role gets back what it had")
 

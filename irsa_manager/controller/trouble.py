@@ -11,9 +11,10 @@ from irsa_manager.api.irsa import IRSA
 from irsa_manager.controller.setup import Resolved
 from irsa_manager.controller.setup_status import provider_told
 from irsa_manager.controller.telling import Told, error_told, problem_told
-from irsa_manager.plan.facts import ClusterFacts
-from irsa_manager.plan.mark import MarkKeys
-from irsa_manager.plan.ownership import vouched
+from irsa_manager.plan.facts import ClusterFacts, Situation
+from irsa_manager.plan.mark import MarkKeys, Whose
+from irsa_manager.plan.ownership import unvouched, vouched
+from irsa_manager.plan.problems import not_mine
 from irsa_manager.trust import arn
 
 STALLED_SECONDS = 300.0
@@ -65,6 +66,17 @@ def other_account(irsa: IRSA, facts: ClusterFacts, keys: MarkKeys) -> Told | Non
     text = f"it is in account {there}, but the manager's credentials are of {facts.account}; nothing was written."
     values: dict[str, Any] = {"role": irsa.status.role.name, "error": text, "next_try": "in 5 minutes"}
     return Told("IRSAFailedRoleUpdate", reasons.message("IRSAFailedRoleUpdate", **values))
+
+
+def unproved(irsa: IRSA, situation: Situation) -> Told | None:
+    """Why a released object keeps hold of the role that it says it has adopted: no key vouches for what that had.
+
+    Let go, what the role had would be lost with the status.
+    """
+    there = situation.roles.get(irsa.status.role.name.lower())
+    if there is None or not unvouched(there, irsa, situation.facts.account, situation.keys):
+        return None
+    return problem_told(not_mine(there, Whose.UNMARKED, irsa, situation))
 
 
 def role_arn(irsa: IRSA, facts: ClusterFacts, name: str) -> str:

@@ -138,6 +138,11 @@ class Account:
         key = self.iam.create_access_key(UserName=name)["AccessKey"]
         return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
 
+    def elsewhere(self, account: str) -> dict[str, str]:
+        """The environment of another account's administrator."""
+        keys = self._lever("PUT", "accounts", {"account": account})
+        return {"AWS_ACCESS_KEY_ID": keys["access_key_id"], "AWS_SECRET_ACCESS_KEY": keys["secret_access_key"]}
+
     # What a pod does
 
     def assume(self, role_arn: str, token: str) -> str:

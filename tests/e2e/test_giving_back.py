@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from e2e_lab import ROLE_ARN, Lab, spec, unique
+import yaml
+from e2e_lab import ROLE_ARN, Irsa, Lab, Object, spec, unique
 from e2e_process import Controller
+from test_commands import manifest, run
 
 from irsa_manager.api import names
 
@@ -33,6 +35,18 @@ def portrait(lab: Lab, role: str) -> dict[str, Any]:
     assert found is not None
     kept = {key: found[key] for key in ("RoleId", "AssumeRolePolicyDocument")}
     return {**kept, "attached": lab.aws.attached(role), "tags": lab.aws.tags(role)}
+
+
+def assert_planned(lab: Lab, irsa: Irsa, environment: dict[str, str], part: str, *options: str) -> None:
+    """The plan of a released object says what the controller says, and that nothing is to be written."""
+    found = irsa.get()
+    assert found is not None
+    drafted: Object = yaml.safe_load(manifest(irsa.name, found["spec"]))
+    drafted["metadata"]["annotations"] = {names.ANNOTATION_RELEASE: "true"}
+    planned = run(lab, "plan", "-f", "-", "-o", "json", *options, stdin=json.dumps(drafted), environment=environment)
+    (verdict,) = json.loads(planned.stdout)["objects"]
+    assert part in json.dumps(verdict), verdict
+    assert not verdict["lines"], verdict
 
 
 def test_an_adopted_role_goes_back_after_a_rename_whose_first_try_failed(lab: Lab) -> None:
@@ -131,8 +145,51 @@ def test_a_release_waits_for_the_key_that_vouches_for_what_an_adopted_role_had(
     assert irsa.status["adoption"] == adoption
     assert portrait(lab, role) == held
     assert "RoleReleased" not in [reason for reason, _ in irsa.events()]
+    assert_planned(
+        lab, irsa, {}, "signed with another key than Secret irsa-manager-mark has", "--operator-namespace", stranger
+    )
     restart()
     irsa.wait_event("RoleReleased", role)
     lab.eventually(lambda: "finalizers" not in (irsa.get() or {})["metadata"], "the object is let go")
     assert portrait(lab, role) == before
     assert ROLE_ARN in lab.annotations(namespace, "web")
+
+
+def test_a_release_waits_for_credentials_of_the_account_that_the_adopted_role_is_in(
+    lab: Lab, run_controller: Callable[..., Controller], restart: Callable[[], Controller]
+) -> None:
+    role, namespace, elsewhere = unique("role"), lab.namespace(), lab.aws.elsewhere("999988887777")
+    before = somebodys(lab, role)
+    irsa = lab.irsa(managing("Adopt", role, namespace))
+    adoption = irsa.wait_ready()["adoption"]
+    run_controller({}, elsewhere)
+    lab.patch(irsa.path, {"metadata": {"annotations": {names.ANNOTATION_RELEASE: "true"}}})
+    said = "the manager's credentials are of 999988887777"
+    lab.wait_reconciles(irsa)
+    assert said in irsa.condition("Ready")["message"]
+    assert irsa.status["adoption"] == adoption
+    assert names.FINALIZER in (irsa.get() or {})["metadata"]["finalizers"]
+    assert_planned(lab, irsa, elsewhere, said)
+    restart()
+    irsa.wait_event("RoleReleased", role)
+    lab.eventually(lambda: "finalizers" not in (irsa.get() or {})["metadata"], "the object is let go")
+    assert portrait(lab, role) == before
+
+
+def test_without_a_setup_too_a_deletion_waits_for_credentials_of_the_roles_account(
+    lab: Lab, run_controller: Callable[..., Controller], restart: Callable[[], Controller]
+) -> None:
+    role, namespace = unique("role"), lab.namespace()
+    irsa = lab.irsa(spec(role, "web", namespace))
+    irsa.wait_ready()
+    discovery = {"s3": {"region": "eu-west-1", "bucketName": "irsa-manager-bucket"}}
+    setup = lab.setup({"mode": "selfhosted", "discovery": discovery})
+    lab.wait_condition(setup, "Ready", "NotImplemented")
+    run_controller({}, lab.aws.elsewhere("999988887777"))
+    irsa.delete()
+    said = "the manager's credentials are of 999988887777"
+    lab.eventually(lambda: said in irsa.condition("Ready").get("message", ""), "it says whose credentials these are")
+    assert lab.aws.subjects(role) == {f"{namespace}/web"}
+    restart()
+    irsa.wait_gone()
+    assert lab.aws.role(role) is None
