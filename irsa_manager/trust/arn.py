@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 
-from irsa_manager.api.errors import IrsaError
-
 _ARN = re.compile(
     r"^arn:(?P<partition>aws[a-z-]*):(?P<service>[a-z0-9-]+):(?P<region>[^:]*):(?P<account>[^:]*):(?P<rest>.+)$"
 )
@@ -17,20 +15,10 @@ _PROVIDER_ARN = re.compile(r"^arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/(?P<ho
 _CUSTOMER = "customer/"
 
 
-def partition_of(arn: str) -> str:
-    """The partition of an ARN (aws, aws-cn, aws-us-gov, ...). Raises IrsaError where it isn't an ARN."""
-    match = _ARN.match(arn)
-    if match is None:
-        raise IrsaError("IRSAFailedRoleUpdate", f"{arn!r} is not an ARN")
-    return match["partition"]
-
-
 def account_of(arn: str) -> str:
-    """The account of an ARN, "" for those that have none. Raises IrsaError where it isn't an ARN."""
+    """The account of an ARN, "" for those that have none, and for what isn't an ARN: a status may say anything."""
     match = _ARN.match(arn)
-    if match is None:
-        raise IrsaError("IRSAFailedRoleUpdate", f"{arn!r} is not an ARN")
-    return match["account"]
+    return match["account"] if match else ""
 
 
 def provider_host(value: str) -> str:

@@ -208,3 +208,14 @@ def test_who_may_do_everything_in_his_namespace_may_label_it_but_for_its_name(la
         body = {"spec": {"user": f"system:serviceaccount:{home}:{user}", "resourceAttributes": where}}
         answer = lab.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", body)
         assert answer["status"]["allowed"] is allowed
+
+
+def test_an_attached_policy_in_a_status_that_is_no_arn_keeps_no_role_from_going_back(lab: Lab) -> None:
+    role = unique("role")
+    before = somebodys(lab, role)
+    irsa = lab.irsa(managing("Adopt", role, lab.namespace()))
+    irsa.wait_ready()
+    lab.patch(f"{irsa.path}/status", {"status": {"role": {"attachedPolicies": ["garbage"], "arn": "garbage"}}})
+    irsa.delete()
+    irsa.wait_gone()
+    assert portrait(lab, role) == before
