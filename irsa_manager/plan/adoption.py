@@ -20,7 +20,7 @@ from irsa_manager.trust.document import same
 
 def found_at_adoption(desired: DesiredRole, observed: ObservedRole, begun: Adoption | None) -> Adoption:
     """What has to be noted before the role is written. begun: an adoption of this very role that was begun before."""
-    tags = {key: value for key, value in (observed.tags or {}).items() if key != names.TAG_ADOPT_BY}
+    tags = {key: value for key, value in (observed.tags or {}).items() if key.lower() != names.TAG_ADOPT_BY}
     now = Adoption(
         trust_policy=observed.trust or {},
         attached_policies=observed.attached or (),

@@ -293,8 +293,10 @@ def _tags(
 ) -> list[AwsAction]:
     if observed.tags is None and not rewrite:
         return []
+    # To IAM a role's tag keys are one key whatever their case.
     gone = [key.removeprefix("tags/") for key in taken_out if key.startswith("tags/")]
-    restored = {k: v for k, v in (had.tags if had is not None else {}).items() if k in gone}
+    taken = {key.lower() for key in gone} - {key.lower() for key in desired.tags}
+    restored = {k: v for k, v in (had.tags if had is not None else {}).items() if k.lower() in taken}
     wanted = {**restored, **desired.tags, **desired.own_tags}
     kept = {key.lower() for key in wanted}
     if observed.tags is None:
@@ -304,7 +306,6 @@ def _tags(
             *(TagRole(role=desired.name, reason=UNREAD, tags=group) for group in groups),
             *([UntagRole(role=desired.name, reason="taken out of the spec", keys=unseen)] if unseen else []),
         ]
-    # To IAM a role's tag keys are one key whatever their case.
     found = {key.lower(): (key, value) for key, value in observed.tags.items()}
     actions: list[AwsAction] = []
     # Ours apart from the spec's: a policy may allow the one and not the other (condition aws:TagKeys).
@@ -390,17 +391,23 @@ def _attributes_back(observed: ObservedRole, had: Adoption, ours: RoleStatus, re
     seconds = had.max_session_duration_seconds if "maxSessionDurationSeconds" in managed else None
     if description is not None or seconds is not None:
         actions.append(UpdateRole(role=role, reason=reason, description=description, max_session_seconds=seconds))
-    set_by_us = {key.removeprefix("tags/") for key in managed if key.startswith("tags/")}
+    return [*actions, *_tags_back(observed, had, managed, reason)]
+
+
+def _tags_back(observed: ObservedRole, had: Adoption, managed: set[str], reason: str) -> list[AwsAction]:
+    """Tags by lower-case key: to IAM the spec's spelling and the one that the role had are one key."""
+    ours = {key.removeprefix("tags/").lower() for key in managed if key.startswith("tags/")}
+    # Of our own keys those too that the role had of an object before.
+    ours |= {key.lower() for key in (*(observed.tags or {}), *had.tags) if key.startswith(names.OWN_PREFIX)}
     # Consent to an adoption is the role's owner's to give and to take.
-    own = {k for k in observed.tags or {} if k.startswith(names.OWN_PREFIX) and k not in had.tags}
-    own -= {names.TAG_ADOPT_BY}
-    ours_too = {k for k in had.tags if k.startswith(names.OWN_PREFIX)} - {
-        names.TAG_ADOPT_BY
-    }  # of an object that had the role before
-    back = {k: v for k, v in had.tags.items() if k in set_by_us | ours_too and (observed.tags or {}).get(k) != v}
+    ours.discard(names.TAG_ADOPT_BY.lower())
+    found = {key.lower(): value for key, value in (observed.tags or {}).items()}
+    kept = {key.lower() for key in had.tags}
+    actions: list[AwsAction] = []
+    back = {k: v for k, v in had.tags.items() if k.lower() in ours and found.get(k.lower()) != v}
     if back:
-        actions.append(TagRole(role=role, reason=reason, tags=back))
-    gone = tuple(sorted(own | {k for k in set_by_us if k in (observed.tags or {}) and k not in had.tags}))
+        actions.append(TagRole(role=observed.name, reason=reason, tags=back))
+    gone = tuple(sorted(key for key in observed.tags or {} if key.lower() in ours - kept))
     if gone:
-        actions.append(UntagRole(role=role, reason=reason, keys=gone))
+        actions.append(UntagRole(role=observed.name, reason=reason, keys=gone))
     return actions

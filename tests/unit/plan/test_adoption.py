@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -278,3 +278,42 @@ def test_an_adoption_cut_off_anywhere_is_undone_whole(done: int, end: Callable[[
     for action in end(ended, situation(role)).plan.actions:
         role = on_role(role, action) if isinstance(action, AwsAction) else role
     assert role == BEFORE
+
+
+def test_tags_come_back_as_they_were_whatever_the_case_in_which_the_spec_spells_their_keys():
+    had = Adoption(trust_policy={"Version": "2012-10-17", "Statement": []}, tags={"team": "old", "Kept": "1"})
+    role = RoleStatus(
+        name="reports", id="AROA1", account_id=ACCOUNT, origin="Adopted", managed=("tags/Team", "tags/cost")
+    )
+    status = IRSAStatus(role=role, adoption=had)
+    status = replace(status, record=replace(status.record, mac=sign_record(KEYS, recorded(status, OWNER, ACCOUNT))))
+    bare = marked(OWNER, kind=Whose.ADOPTED)
+    now = replace(bare, tags={**(bare.tags or {}), "Team": "new", "Kept": "1", "cost": "2"})
+
+    def tags(role: ObservedRole, actions: Iterable[do.AwsAction | do.KubeAction]) -> dict[str, str]:
+        after: ObservedRole | None = role
+        for action in actions:
+            after = on_role(after, action) if isinstance(action, do.AwsAction) else after
+        assert after is not None
+        found = {k.lower(): v for k, v in (after.tags or {}).items() if not k.startswith(names.OWN_PREFIX)}
+        assert len(found) == len([k for k in after.tags or {} if not k.startswith(names.OWN_PREFIX)])
+        return found
+
+    back = diff_role.give_back(now, had, role, "the object is released")
+    assert tags(now, back) == {"team": "old", "kept": "1"}
+    # The same where only the spec's tags go and the role stays.
+    wanted = irsa(status=status, iam_role=RoleSpec(name="reports", management_policy="Adopt"))
+    assert tags(now, decide(wanted, situation(now)).plan.actions) == {"team": "old", "kept": "1"}
+    # The spec's own spelling wins over the one that the role had.
+    asking = irsa(status=status, iam_role=RoleSpec(name="reports", management_policy="Adopt", tags={"TEAM": "x"}))
+    assert tags(now, decide(asking, situation(now)).plan.actions) == {"team": "x", "kept": "1"}
+    unread = decide(asking, situation(replace(now, tags=None)), rewrite=True).plan.actions
+    assert [sorted(a.tags) for a in unread if isinstance(a, do.TagRole)][1:] == [["TEAM"]]
+
+
+def test_what_somebody_wrote_among_the_attached_policies_of_a_status_holds_no_role_back():
+    forged = RoleStatus(name="reports", attached_policies=("garbage", HAD.attached_policies[0]))
+    now = replace(marked(OWNER, kind=Whose.ADOPTED), attached=("arn:aws:iam::aws:policy/AdministratorAccess",))
+    actions = diff_role.give_back(now, HAD, forged, "the object is released")
+    assert [a.policy_arn for a in actions if isinstance(a, do.AttachPolicy)] == list(HAD.attached_policies)
+    assert not [a for a in actions if isinstance(a, do.DetachPolicy)]
