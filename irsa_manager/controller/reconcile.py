@@ -16,7 +16,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from irsa_manager.api import names, reasons
-from irsa_manager.api.errors import AwsError, AwsExists
+from irsa_manager.api.errors import AwsError, AwsExists, IrsaError, KubernetesError
 from irsa_manager.api.irsa import IRSA, BoundServiceAccount
 from irsa_manager.controller import status as statuses
 from irsa_manager.controller.carry_out import TAGGING, Failure, Outcome
@@ -39,6 +39,7 @@ from irsa_manager.controller.trouble import (
 )
 from irsa_manager.controller.workers import TryAgain
 from irsa_manager.kube.errors import KubeConflict, KubeNotFound, KubeThrottled, KubeUnavailable
+from irsa_manager.kube.lease import LeadershipLost
 from irsa_manager.kube.resources import IRSAS
 from irsa_manager.plan import actions as do
 from irsa_manager.plan.decision import Decision
@@ -83,6 +84,8 @@ class Reconciler:
             if irsa.metadata.deleting:
                 return await self._deletion.delete(irsa)
             return await self._live(irsa)
+        except (TryAgain, LeadershipLost):
+            raise
         except (KubeConflict, KubeNotFound):
             # The object has moved on or gone: its next version is on its way through the watch.
             return 1.0
@@ -95,6 +98,12 @@ class Reconciler:
         except (KubeUnavailable, KubeThrottled) as error:
             # The client says once a minute that the server can't be reached; not every object besides.
             raise TryAgain(error.code, error.message) from error
+        except IrsaError as error:
+            # What nobody has thought of: the log has it, and whoever waits for the object must see it too.
+            irsa = self._c.view.newest(key) or irsa
+            with suppress(KubernetesError):
+                await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, error_told(error), time_now()))
+            raise
 
     async def _live(self, irsa: IRSA) -> float | None:
         held = await self._with_finalizer(irsa)
@@ -384,7 +393,7 @@ class Reconciler:
         raise TryAgain("AWSUnavailable", f"Role {name} is there for some calls and not for others.") from failure.error
 
     async def _with_finalizer(self, irsa: IRSA) -> IRSA | None:
-        """The object with our finalizer; None where it is gone all the same.
+        """The object with our finalizer; None where it is gone or going all the same.
 
         The API server removes an object whose deletion it had begun before the finalizer came, although it has
         acknowledged the finalizer (k8s.io/apiserver, Store.Delete). What was made for it would be left behind.
@@ -392,7 +401,11 @@ class Reconciler:
         if names.FINALIZER in irsa.metadata.finalizers:
             return irsa
         await self._c.set_finalizers(irsa, [*irsa.metadata.finalizers, names.FINALIZER])
-        return await self._c.kube.get(IRSAS, irsa.metadata.namespace, irsa.metadata.name)
+        found = await self._c.kube.get(IRSAS, irsa.metadata.namespace, irsa.metadata.name)
+        if found is None or found.metadata.uid != irsa.metadata.uid or found.metadata.deleting:
+            # Another one of that name may be there by now: the watch brings it, or the deletion.
+            return None
+        return found if names.FINALIZER in found.metadata.finalizers else None
 
 
 def _perhaps_made(irsa: IRSA) -> set[str]:

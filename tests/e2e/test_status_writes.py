@@ -1,11 +1,14 @@
-"""A status is written over the version that it was made from, and over no other."""
+"""A status is written over the version that it was made from, and over no other; and it tells whatever went wrong."""
 
 from __future__ import annotations
 
 import pytest
-from e2e_lab import Lab, spec, unique
+from e2e_grants import ROW, Manager, StartAs
+from e2e_lab import Lab, Object, spec, unique
+from e2e_rbac import ACCOUNT, NAMESPACE, PLURALS
 from msgspec.structs import replace
 
+from irsa_manager.api import names
 from irsa_manager.controller.reporter import Reporter
 from irsa_manager.controller.roles import RoleStore
 from irsa_manager.controller.view import ClusterView
@@ -29,3 +32,30 @@ async def test_what_was_signed_meanwhile_is_not_overwritten(lab: Lab, sandbox: R
         with pytest.raises(KubeConflict):
             await reporter.write_status(read, replace(read.status, issuer="https://late.test"))
         assert await kube.get(IRSAS, irsa.namespace, irsa.name) == signed
+
+
+def test_what_nobody_has_thought_of_is_told_too(bare_lab: Lab, start_as: StartAs) -> None:
+    lab, namespace, path = bare_lab, bare_lab.namespace(), f"{PLURALS['ClusterRole']}/{ACCOUNT}"
+    start_as(Manager(lab.aws, ROW))
+    role = lab.get(path)
+    assert role is not None
+    lab.patch(path, {"rules": [{**rule, "verbs": _without_irsas(rule)} for rule in role["rules"]]})
+    try:
+        lab.eventually(lambda: not _may_patch(lab), "it may not put its finalizer on objects any more")
+        irsa = lab.irsa(spec(unique("role"), "web", namespace))
+        irsa.wait_reason("IRSAFailedApplyingResources", "False")
+        assert "Not allowed to patch irsas" in irsa.condition("Ready")["message"]
+    finally:
+        lab.patch(path, {"rules": role["rules"]})
+    irsa.wait_ready()
+
+
+def _without_irsas(rule: Object) -> list[str]:
+    return [verb for verb in rule["verbs"] if verb != "patch" or "irsas" not in rule.get("resources", ())]
+
+
+def _may_patch(lab: Lab) -> bool:
+    where = {"group": names.GROUP, "resource": "irsas", "verb": "patch", "namespace": NAMESPACE}
+    user = f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
+    body = {"spec": {"user": user, "resourceAttributes": where}}
+    return bool(lab.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", body)["status"]["allowed"])
