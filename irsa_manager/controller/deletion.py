@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import structlog
 from msgspec import UNSET
 
@@ -127,10 +125,7 @@ class Deletion:
         return None
 
     def _may_appear(self, irsa: IRSA) -> bool:
-        made = irsa.metadata.creation_timestamp
-        age = (datetime.now(UTC) - datetime.fromisoformat(made)).total_seconds() if made else 0.0
-        unseen = [name for name in role_names(irsa) if self._roles.get(name) is None]
-        return any(self._roles.may_appear(name, age) for name in unseen if not self._roles.settling(name))
+        return any(self._roles.get(name) is None and self._roles.may_appear(name) for name in role_names(irsa))
 
     async def _look_again(self, irsa: IRSA, facts: ClusterFacts, outcome: Outcome) -> None:
         """Somebody has deleted a role since it was last seen: see that."""

@@ -107,16 +107,17 @@ class RoleStore:
         """A create was refused for good: there is no role of ours."""
         self._attempts.pop(name.lower(), None)
 
-    def may_appear(self, name: str, age: float) -> bool:
+    def may_appear(self, name: str) -> bool:
         """Whether a role of ours that isn't seen may still come to light: a create whose answer was lost.
 
-        age: of the object in seconds; of a create before this process began nothing is known.
+        Of a create before this process began nothing is known, however old its object: a rename or a repair makes a
+        role too. One that this process has deleted was there to be deleted.
         """
-        now = self._clock()
-        sent = self._attempts.get(name.lower())
+        key, now = name.lower(), self._clock()
+        sent = self._attempts.get(key)
         if sent is not None:
             return now - sent < HOLD_SECONDS
-        return now - self._started < HOLD_SECONDS and age < HOLD_SECONDS + (now - self._started)
+        return key not in self._deleted and now - self._started < HOLD_SECONDS
 
     def settling(self, name: str) -> bool:
         """Whether we wrote the role so recently that IAM may not show it everywhere yet."""

@@ -116,26 +116,38 @@ def test_a_create_whose_answer_was_lost_may_come_to_light():
     now = [1000.0]
     store = RoleStore(clock=lambda: now[0])
     now[0] += 1000
-    assert not store.may_appear("a", age=0.0)
+    assert not store.may_appear("a")
     store.attempted("a")
-    assert store.may_appear("a", age=500.0)
+    assert store.may_appear("a")
     store.settled("a")
-    assert not store.may_appear("a", age=500.0)
+    assert not store.may_appear("a")
     store.attempted("a")
     store.wrote("a", role("a", 1))
-    assert not store.may_appear("a", age=500.0)
+    assert not store.may_appear("a")
     store.attempted("a")
     now[0] += HOLD_SECONDS
-    assert not store.may_appear("a", age=500.0)
+    assert not store.may_appear("a")
 
 
-def test_after_a_start_a_young_object_may_have_been_made_by_the_process_before():
+def test_after_a_start_the_process_before_may_have_made_a_role_a_moment_ago():
     now = [1000.0]
     store = RoleStore(clock=lambda: now[0])
-    assert store.may_appear("a", age=5.0)
-    assert not store.may_appear("a", age=500.0)
-    now[0] += HOLD_SECONDS
-    assert not store.may_appear("a", age=5.0)
+    assert store.may_appear("a")
+    now[0] += HOLD_SECONDS - 1
+    assert store.may_appear("a")
+    now[0] += 1
+    assert not store.may_appear("a")
+
+
+def test_a_role_that_we_deleted_is_not_waited_for():
+    now = [1000.0]
+    store = RoleStore(clock=lambda: now[0])
+    store.saw("a", role("a", 1))
+    store.wrote("a", None)
+    assert not store.may_appear("a")
+    # Made again since, as far as we know.
+    store.attempted("a")
+    assert store.may_appear("a")
 
 
 def test_a_role_that_may_not_be_read_does_not_hold_up_the_others():
