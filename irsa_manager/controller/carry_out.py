@@ -130,12 +130,17 @@ class Hands:
         done: list[AwsAction | KubeAction] = []
         failures: list[Failure] = []
         outrun = False
-        for name in {action.role for action in plan.actions if isinstance(action, do.DeleteRole)}:
-            if not await self._still_the_same(name):
+        for deletion in (action for action in plan.actions if isinstance(action, do.DeleteRole)):
+            try:
+                same = await self._still_the_same(deletion.role)
+            except AwsError as error:
+                return Outcome(failures=(Failure(deletion, error),), stopped=True)
+            if not same:
                 return Outcome(outrun=True)
         for action in plan.actions:
-            if isinstance(action, do.DeleteRole) and any(_about(f.action, action.role) for f in failures):
-                # What is on it couldn't be taken off: IAM would only say that as well.
+            if isinstance(action, do.DeleteRole) and (outrun or any(_about(f.action, action.role) for f in failures)):
+                # A ServiceAccount that points to it isn't as it was seen: released first, by the role that tells whose
+                # it is. Or what is on it couldn't be taken off: IAM would only say that as well.
                 continue
             try:
                 if isinstance(action, AwsAction):
@@ -179,7 +184,8 @@ class Hands:
     async def _still_the_same(self, name: str) -> bool:
         """Whether a role that is about to go is the one that was judged, and not somebody else's of that name since.
 
-        IAM deletes by name, and the last sweep may be a minute old.
+        IAM deletes by name, and the last sweep may be a minute old. Raises AwsError where it is another one, of which
+        nothing more can be read.
         """
         known = self._roles.get(name)
         if known is None or not known.id:
@@ -214,13 +220,21 @@ class Hands:
         try:
             result = await execute(self._aws, action, tags_allowed=self.tagging)
         except (AwsDenied, AwsRefused):
-            self._roles.settled(action.role)
+            if isinstance(action, do.CreateRole):
+                self._roles.settled(action.role)
             raise
         if result.tags_denied:
             self._no_tagging()
         if isinstance(action, do.CreateRole):
             action = replace(action, tags=result.tags)
         known = self._roles.get(action.role)
+        fresh = known is not None and self._roles.settling(action.role)
+        if isinstance(action, do.DeleteRole) and result.absent and fresh:
+            raise AwsUnavailable(
+                "AWSUnavailable",
+                f"Role {action.role} was written a moment ago, and IAM says that there is none: it may show it late.",
+                operation="DeleteRole",
+            )
         after = on_role(known, action, arn=result.role_arn, role_id=result.role_id)
         if known is not None or after is not None:
             self._roles.wrote(action.role, after)
