@@ -15,7 +15,7 @@ from irsa_manager.plan.decision import Decision
 from irsa_manager.plan.desired import disarmed
 from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import Whose
-from irsa_manager.plan.own_roles import given_back, in_reach, marked_roles, named_arns, released
+from irsa_manager.plan.own_roles import given_back, gone_arns, in_reach, marked_roles, named_arns, released
 from irsa_manager.plan.ownership import entry, marks, trusted_status, trusts_bound, upstreams, vouched
 from irsa_manager.trust import arn
 
@@ -35,15 +35,22 @@ def decide_deletion(irsa: IRSA, situation: Situation) -> Decision:
     adopted = marked_roles(irsa, situation, (Whose.ADOPTED,))
     arns = {role.arn for role in (*roles, *adopted)}
     borrowed = named_arns(irsa, situation)
+    status = trusted_status(irsa.status, irsa.key, facts.account, situation.keys)
+    known = irsa.status.role
+    vouched_for = bool(known.name) and vouched(irsa.status, irsa.key, facts.account, situation.keys)
     if spec.iam_role.name and spec.iam_role.name.lower() not in situation.roles:
         # The role is gone already, but ServiceAccounts still point to it: the name in the spec tells to what.
         path = spec.iam_role.path if spec.iam_role.path is not UNSET else facts.role_defaults.path
         gone = arn.role_arn(facts.partition, facts.account, path, spec.iam_role.name)
-        known = irsa.status.role.name.lower() == spec.iam_role.name.lower()
-        if known and vouched(irsa.status, irsa.key, facts.account, situation.keys):
-            arns.add(gone)
-        else:
-            borrowed.add(gone)
+        (arns if vouched_for and known.name.lower() == spec.iam_role.name.lower() else borrowed).add(gone)
+    if (
+        vouched_for
+        and known.name.lower() not in situation.roles
+        and arn.names_role(known.arn, facts.partition, facts.account, known.name)
+    ):
+        # Its path may have been another one than the spec's; the name may be an older one.
+        arns.add(known.arn)
+    arns |= gone_arns(status, situation)
     if spec.iam_role.management_policy == "Reference":
         referenced = situation.roles.get(spec.iam_role.name.lower())
         borrowed |= {referenced.arn} if referenced else set()
@@ -52,7 +59,6 @@ def decide_deletion(irsa: IRSA, situation: Situation) -> Decision:
     for role in roles:
         actions += diff_role.disarm(role, disarmed(role, irsa.key, situation), why)
     actions += given_back(irsa, adopted, situation, why)
-    status = trusted_status(irsa.status, irsa.key, facts.account, situation.keys)
     before = {(b.namespace, b.name): b for b in status.service_accounts}
     # Also what another object waits for: it makes its own, and if it goes as well nobody would take this away.
     leaving = released(irsa, before, situation, (*roles, *adopted), arns)

@@ -342,3 +342,38 @@ def test_a_denied_role_that_trusts_nobody_any_more_still_bears_its_own_mark(kind
     assert subjects(action.trust) == set()
     assert sids(action.trust) == [mark]
     assert decide(tenant, situation(replace(role, trust=action.trust))).plan.empty
+
+
+def bound_and_gone(status: IRSAStatus, points_to: str, *, vouching_too: bool = True) -> list[type]:
+    """What the deletion of an object does with what points to that role, where no role is left."""
+    status = replace(status, service_accounts=(BoundServiceAccount("default", "app", "Created"),))
+    if vouching_too:
+        status = replace(status, record=Record(sign_record(KEYS, recorded(status, OWNER, ACCOUNT))))
+    account = ObservedServiceAccount(
+        "default", "app", uid="1", resource_version="1", annotations={names.ANNOTATION_ROLE_ARN: points_to}, made=True
+    )
+    seen = situation(service_accounts={("default", "app"): account})
+    return [type(action) for action in decide_deletion(irsa(status=status), seen).plan.actions]
+
+
+def test_what_points_to_a_role_that_is_gone_is_released_by_the_arn_that_the_role_had():
+    there = f"arn:aws:iam::{ACCOUNT}:role"
+    had = RoleStatus(name="reports", arn=f"{there}/a/reports", id="AROA1", account_id=ACCOUNT, origin="Created")
+    # roleDefaults.path, or the spec's, is another one by now.
+    assert bound_and_gone(IRSAStatus(role=had), had.arn) == [do.DeleteServiceAccount]
+    assert bound_and_gone(IRSAStatus(role=had), f"{there}/reports") == [do.DeleteServiceAccount]
+    # The record vouches for the name: an ARN that is of another one says nothing.
+    for other in (f"{there}/victim", "arn:aws:iam::999999999999:role/reports", "garbage"):
+        assert bound_and_gone(IRSAStatus(role=replace(had, arn=other)), other) == []
+
+
+def test_what_points_to_an_old_role_of_a_rename_is_released_though_that_is_gone_too():
+    there = f"arn:aws:iam::{ACCOUNT}:role"
+    old = RoleStatus(name="old", arn=f"{there}/a/old", id="AROA0", account_id=ACCOUNT, origin="Created")
+    now = RoleStatus(name="reports", id="AROA1", account_id=ACCOUNT, origin="Created")
+    assert bound_and_gone(IRSAStatus(role=now, retired_roles=(old,)), old.arn) == [do.DeleteServiceAccount]
+    # Renamed, and nothing done yet.
+    assert bound_and_gone(IRSAStatus(role=old), old.arn) == [do.DeleteServiceAccount]
+    for role, retired in ((now, (old,)), (old, ())):
+        forged = IRSAStatus(role=role, retired_roles=retired)
+        assert bound_and_gone(forged, old.arn, vouching_too=False) == []
