@@ -21,6 +21,9 @@ from irsa_manager.plan.mark import MarkKeys, intent_valid
 INTENT_SECONDS = 60.0
 """How long after its probe an intent counts: what exists after longer may be somebody else's."""
 
+SKEW_SECONDS = 5.0
+"""How far in the future an intent may be: the clock of the replica that wrote it may be ahead of ours."""
+
 
 def intended(irsa: IRSA, facts: ClusterFacts, keys: MarkKeys, now: str) -> bool:
     """Whether an earlier run probed, found nothing, and said so a moment ago: then what exists now is ours."""
@@ -30,7 +33,7 @@ def intended(irsa: IRSA, facts: ClusterFacts, keys: MarkKeys, now: str) -> bool:
     if not intent_valid(keys, intent.mac, facts.account, name, irsa.key, intent.time):
         return False
     age = (datetime.fromisoformat(now) - datetime.fromisoformat(intent.time)).total_seconds()
-    return age < INTENT_SECONDS
+    return -SKEW_SECONDS <= age < INTENT_SECONDS
 
 
 async def claim(context: Context, irsa: IRSA, facts: ClusterFacts, now: str) -> IRSA:
