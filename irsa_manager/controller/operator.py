@@ -144,7 +144,7 @@ class Operator:
             after=lambda: self._resolve(resolver),
             recovered=self._recovered,
         )
-        self._view.irsas = self._irsas.store
+        self._view.irsas, self._view.unreadable_irsas = self._irsas.store, self._irsas.unreadable
         self._view.accounts = self._accounts.store
         self._view.accounts_version = lambda: self._accounts.version
         self._metrics.watch_state(

@@ -137,9 +137,11 @@ async def survey(
     """
     view = ClusterView(RoleStore())
     wanted = list(drafts)
-    irsas = {irsa.key: irsa for irsa in [*await kube.list(IRSAS), *wanted]}
+    unreadable: set[str] = set()
+    listed = await kube.list(IRSAS, on_unreadable=lambda each: unreadable.add(each.key))
+    irsas = {irsa.key: irsa for irsa in [*listed, *wanted]}
     accounts = {key_of(a.metadata): a for a in await kube.list(SERVICE_ACCOUNTS)}
-    view.irsas, view.accounts = irsas, accounts
+    view.irsas, view.unreadable_irsas, view.accounts = irsas, unreadable, accounts
     for space in await kube.list(NAMESPACES):
         view.namespace_changed(space.metadata.name, space)
     for key, irsa in irsas.items():

@@ -88,6 +88,8 @@ class ClusterView:
     def __init__(self, roles: RoleStore, wake: Callable[[set[str]], None] = lambda _keys: None) -> None:
         self.roles = roles
         self.irsas: Mapping[str, IRSA] = {}
+        self.unreadable_irsas: Collection[str] = ()
+        """Keys of those that don't fit their type: they are there, whether `irsas` has a version of them or not."""
         self.accounts: Mapping[str, ServiceAccount] = {}
         self.accounts_version: Callable[[], str] = str
         """The resourceVersion up to which `accounts` shows what happened, "" where that isn't known."""
@@ -206,7 +208,13 @@ class ClusterView:
         written = self._accounts_written.get(key)
         if written is None:
             return self.accounts.get(key)
-        if _older(self.accounts_version(), written.metadata.resource_version):
+        version = self.accounts_version()
+        if not version:
+            # The cache is being listed anew: only what it has of this one tells how far it is.
+            cached = self.accounts.get(key)
+            stale = cached is None or _older(cached.metadata.resource_version, written.metadata.resource_version)
+            return written if stale else cached
+        if _older(version, written.metadata.resource_version):
             return written
         del self._accounts_written[key]
         return self.accounts.get(key)
@@ -281,7 +289,7 @@ class ClusterView:
             roles=self.roles.roles,
             service_accounts=accounts,
             holders=self._holders(irsa, places, wanted, facts, keys),
-            objects=self.irsas,
+            objects={*self.irsas, *self.unreadable_irsas} if self.unreadable_irsas else self.irsas,
         )
         return replace(situation, rival=goes_before(irsa, self._rivals(irsa), situation))
 
@@ -315,7 +323,7 @@ class ClusterView:
                 other
                 for key in self._claims.get(place)
                 if key != irsa.key
-                and (other := self.irsas.get(key)) is not None
+                and (other := self.newest(key)) is not None
                 and not other.metadata.deleting
                 and (self._holds(other, place, bare) or self._may_bind(other, bare))
             ]

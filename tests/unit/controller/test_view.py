@@ -294,3 +294,46 @@ def test_an_older_version_from_the_watch_does_not_hide_what_we_wrote():
     assert cluster.view.account("a/app") == service_account("a/app", "ours", "5")
     cluster.account("a/app", "later", "7")
     assert cluster.view.account("a/app") == service_account("a/app", "later", "7")
+
+
+def test_while_the_cache_is_listed_anew_what_we_wrote_is_not_forgotten():
+    cluster = Cluster()
+    version = ""
+    cluster.view.accounts_version = lambda: version
+    cluster.account("a/app", "before", "3")
+    for key in ("a/app", "a/new"):
+        cluster.view.wrote_account(service_account(key, "ours", "5"))
+        assert cluster.view.account(key) == service_account(key, "ours", "5")
+    # What the list has brought so far is right if it is later.
+    cluster.accounts["a/app"] = service_account("a/app", "theirs", "6")
+    assert cluster.view.account("a/app") == service_account("a/app", "theirs", "6")
+    version = "7"
+    assert cluster.view.account("a/new") is None
+
+
+def test_who_holds_is_judged_by_what_we_wrote_of_him_last():
+    cluster = Cluster()
+    cluster.namespace("a")
+    cluster.account("a/app", cluster.role("old", "n/first"))
+    first = cluster.irsa("n/first", "new", "app", "a", created="2")
+    cluster.irsa("n/second", "r2", "app", "a", created="1")
+    # Its status still says nothing in the cache, which would make it the younger one that only wants.
+    status = IRSAStatus(role=RoleStatus(name="old"))
+    cluster.view.wrote(replace(first, metadata=replace(first.metadata, resource_version="2"), status=status))
+    assert cluster.holder("n/second", "a", "app") == "n/first"
+
+
+def test_an_object_that_does_not_fit_its_type_is_none_that_is_gone():
+    cluster = Cluster()
+    irsa = cluster.irsa("n/x", "r", "app", "a")
+    unreadable = {"n/odd": "spec: not an object"}
+    cluster.view.unreadable_irsas = unreadable
+    objects = cluster.view.situation(irsa, FACTS, KEYS).objects
+    assert objects is not None
+    assert "n/odd" in objects
+    assert "n/x" in objects
+    assert "n/gone" not in objects
+    unreadable.clear()
+    objects = cluster.view.situation(irsa, FACTS, KEYS).objects
+    assert objects is not None
+    assert "n/odd" not in objects
