@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 import structlog
@@ -77,6 +78,7 @@ class Operator:
         self._setups_changed = False
         self._resolving = asyncio.Lock()
         self._lacking = "starting"
+        self._forget: Callable[[str], None] = lambda _key: None
         self._elector: LeaderElector | None = None
         self._sweeper: Sweeper | None = None
         self._keys: MarkKeys | None = None
@@ -135,6 +137,7 @@ class Operator:
                 operator_namespace=self._settings.namespace,
             )
         )
+        self._forget = reconciler.forget
         self._sweeper = Sweeper(
             aws,
             self._view,
@@ -215,6 +218,7 @@ class Operator:
         self._wake(others)
         if new is None:
             self._queue.discard(key)
+            self._forget(key)
             self._news.set()
         elif old is None or _matters(old, new) or _lost(old, new) or _signed_anew(old, new, self._view):
             self._queue.add(key, HIGH)

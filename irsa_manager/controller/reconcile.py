@@ -69,8 +69,7 @@ class Reconciler:
         """Make the object true, or say why it can't be."""
         irsa = self._c.view.newest(key)
         if irsa is None:
-            self._c.reporter.forget(key)
-            self._rewritten.pop(key, None)
+            self.forget(key)
             return None
         log.debug("looking at it", object=f"IRSA {key}", resourceVersion=irsa.metadata.resource_version)
         found, irsa = irsa, self._c.view.believed(irsa, self._c.keys)
@@ -104,6 +103,11 @@ class Reconciler:
             with suppress(KubernetesError):
                 await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, error_told(error), time_now()))
             raise
+
+    def forget(self, key: str) -> None:
+        """The object is gone."""
+        self._c.reporter.forget(key)
+        self._rewritten.pop(key, None)
 
     async def _live(self, irsa: IRSA) -> float | None:
         held = await self._with_finalizer(irsa)

@@ -42,7 +42,7 @@ class Reporter:
         self._view = view
         self._guard = guard
         self._drift = drift
-        self._warned: dict[str, dict[str, tuple[int, str]]] = {}
+        self._warned: dict[str, tuple[str, dict[str, tuple[int, str]]]] = {}
 
     async def write_status(self, irsa: IRSA, after: IRSAStatus) -> IRSA:
         """Write the status if it differs, all of it at once; the object with the new status.
@@ -89,9 +89,13 @@ class Reporter:
         ready = irsa.status.condition("Ready")
         news = (irsa.metadata.generation, told.message)
         # Our copy of the object may not show our own last status yet.
-        if self._warned.setdefault(irsa.key, {}).get(told.code) == news:
+        uid, warned = self._warned.get(irsa.key, ("", {}))
+        if uid != irsa.metadata.uid:
+            # One that was deleted and made again hasn't been told anything yet.
+            warned = {}
+        if warned.get(told.code) == news:
             return
-        self._warned[irsa.key][told.code] = news
+        self._warned[irsa.key] = (irsa.metadata.uid, {**warned, told.code: news})
         if ready is None or ready.reason != told.code or ready.observed_generation != irsa.metadata.generation:
             log.warning(told.message, object=f"IRSA {irsa.key}", code=told.code)
             self._record_on_irsa(irsa, told.code, told.message)

@@ -50,6 +50,26 @@ def test_what_nobody_has_thought_of_is_told_too(bare_lab: Lab, start_as: StartAs
     irsa.wait_ready()
 
 
+def test_an_object_that_is_made_again_is_warned_anew(lab: Lab) -> None:
+    role, name, namespace = unique("role"), unique("i"), lab.namespace()
+    lab.aws.foreign_role(role)
+    uids = set()
+    for _ in range(2):
+        irsa = lab.irsa(spec(role, "web", namespace), name=name)
+        irsa.wait_reason("RoleExists", "False")
+        uids.add((irsa.get() or {})["metadata"]["uid"])
+        irsa.delete()
+        irsa.wait_gone()
+    lab.eventually(lambda: _warned(lab, name) == uids, "each of the two has its Warning")
+
+
+def _warned(lab: Lab, name: str) -> set[str]:
+    """The uids of the objects of that name that events warn about."""
+    selector = f"involvedObject.kind=IRSA,involvedObject.name={name},type=Warning"
+    path = f"/api/v1/namespaces/{NAMESPACE}/events?fieldSelector={selector}"
+    return {event["involvedObject"]["uid"] for event in (lab.get(path) or {})["items"]}
+
+
 def _without_irsas(rule: Object) -> list[str]:
     return [verb for verb in rule["verbs"] if verb != "patch" or "irsas" not in rule.get("resources", ())]
 
