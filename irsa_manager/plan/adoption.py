@@ -11,14 +11,30 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import UNSET
+
 from irsa_manager.api import names
-from irsa_manager.api.irsa import Adoption
+from irsa_manager.api.irsa import Adoption, IRSAStatus
 from irsa_manager.plan.desired import DesiredRole
+from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.trust.document import same
 
 
-def found_at_adoption(desired: DesiredRole, observed: ObservedRole, begun: Adoption | None) -> Adoption:
+def what_it_had(
+    status: IRSAStatus, desired: DesiredRole, observed: ObservedRole | None, kind: Whose, *, adopting: bool
+) -> Adoption | None:
+    """What an adopted role had; None for one that isn't. status: as far as it can be trusted. adopting: now."""
+    kept = status.adoption if status.adoption is not UNSET else None
+    if observed is None or status.role.name.lower() != observed.name.lower():
+        # What a role of another name had would be somebody else's trust.
+        kept = None
+    if adopting and observed is not None:
+        return _found_now(desired, observed, kept if status.role.id == observed.id else None)
+    return kept if kind is Whose.ADOPTED else None
+
+
+def _found_now(desired: DesiredRole, observed: ObservedRole, begun: Adoption | None) -> Adoption:
     """What has to be noted before the role is written. begun: an adoption of this very role that was begun before."""
     tags = {key: value for key, value in (observed.tags or {}).items() if key.lower() != names.TAG_ADOPT_BY}
     now = Adoption(

@@ -16,9 +16,9 @@ from irsa_manager.api.reasons import listed
 from irsa_manager.api.status_fields import MAX_RETIRED
 from irsa_manager.plan import diff_accounts, diff_role, problems
 from irsa_manager.plan.actions import AwsAction, KubeAction, Plan, UpdateTrust
-from irsa_manager.plan.adoption import found_at_adoption
+from irsa_manager.plan.adoption import what_it_had
 from irsa_manager.plan.decision import Decision, Problem
-from irsa_manager.plan.desired import Desired, DesiredRole, desire, disarmed
+from irsa_manager.plan.desired import Desired, desire, disarmed
 from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.namespaces import is_glob, resolve
@@ -86,6 +86,11 @@ def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True, rewrite: b
     if situation.rival and (observed is None or adopting):
         problem = problems.held(f"Role {spec.iam_role.name}", situation.rival, irsa, facts)
         return Decision(plan=Plan(), desired=desired, role_problem=problem, bound=irsa.status.service_accounts)
+    accounts = desired.service_accounts
+    if observed is None and accounts and all(account.key in situation.holders for account in accounts):
+        # A role that nobody could use would only be in somebody's way.
+        others = _held(irsa, desired, situation, "Nothing was written for this object.")
+        return Decision(plan=Plan(), desired=desired, role_problem=others, bound=irsa.status.service_accounts)
     old = _old_roles(irsa, situation)
     if len(old) > MAX_RETIRED:
         return _too_many_old(irsa, desired, situation, old)
@@ -190,7 +195,7 @@ def _own(
     back = _back_first(irsa, status, desired, situation, renamed, f"renamed to {desired.role.name}")
     if back is not None:
         return back
-    adoption = _adoption(status, desired.role, observed, kind, adopting)
+    adoption = what_it_had(status, desired.role, observed, kind, adopting=adopting)
     inline_before = status.role.inline_policies
     actions: list[AwsAction | KubeAction] = []
     if observed is None:
@@ -238,19 +243,6 @@ def _back_first(
             leaving - situation.holders.keys(), situation.service_accounts, before, arns, why
         )
     return Decision(plan=Plan(tuple(actions)), desired=desired, giving_back=True, before=status)
-
-
-def _adoption(
-    status: IRSAStatus, desired: DesiredRole, observed: ObservedRole | None, kind: Whose, adopting: bool
-) -> Adoption | None:
-    """What an adopted role had: kept from the moment before the first write to it."""
-    kept = status.adoption if status.adoption is not UNSET else None
-    if observed is None or status.role.name.lower() != observed.name.lower():
-        # What a role of another name had would be somebody else's trust.
-        kept = None
-    if adopting and observed is not None:
-        return found_at_adoption(desired, observed, kept if status.role.id == observed.id else None)
-    return kept if kind is Whose.ADOPTED else None
 
 
 def _with_accounts(
@@ -354,13 +346,14 @@ def _old_roles(irsa: IRSA, situation: Situation) -> tuple[ObservedRole, ...]:
 
 
 def _accounts_problem(irsa: IRSA, desired: Desired, situation: Situation, *, making: bool) -> Problem | None:
-    held = [a for a in desired.service_accounts if a.key in situation.holders]
-    if held:
-        account = f"{held[0].namespace}/{held[0].name}"
-        more = f" (and {len(held) - 1} more)" if len(held) > 1 else ""
-        holder = problems.named(situation.holders[held[0].key], irsa, situation.facts)
-        left = "It was left as it is; the role and this object's other ServiceAccounts are in place."
-        return Problem("Conflict", {"thing": f"ServiceAccount {account}{more}", "holder": holder, "left": left})
+    held = _held(
+        irsa,
+        desired,
+        situation,
+        "It was left as it is; the role and this object's other ServiceAccounts are in place.",
+    )
+    if held is not None:
+        return held
     absent = [] if making else [a.key for a in desired.service_accounts if a.key not in situation.service_accounts]
     if absent:
         bound = len(desired.service_accounts) - len(absent)
@@ -375,6 +368,17 @@ def _accounts_problem(irsa: IRSA, desired: Desired, situation: Situation, *, mak
         )
         return Problem("NamespaceNotFound", {"missing": f"{said} exist", "bound": len(desired.service_accounts)})
     return None
+
+
+def _held(irsa: IRSA, desired: Desired, situation: Situation, left: str) -> Problem | None:
+    """The first of the ServiceAccounts that others hold."""
+    held = [a for a in desired.service_accounts if a.key in situation.holders]
+    if not held:
+        return None
+    account = f"{held[0].namespace}/{held[0].name}"
+    more = f" (and {len(held) - 1} more)" if len(held) > 1 else ""
+    holder = problems.named(situation.holders[held[0].key], irsa, situation.facts)
+    return Problem("Conflict", {"thing": f"ServiceAccount {account}{more}", "holder": holder, "left": left})
 
 
 def _bound(desired: Desired, situation: Situation, *, making: bool) -> tuple[BoundServiceAccount, ...]:

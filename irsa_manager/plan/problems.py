@@ -48,7 +48,8 @@ def not_mine(observed: ObservedRole, verdict: Whose, irsa: IRSA, situation: Situ
         cause = "its tag bears this object's mark, but its trust policy doesn't, and who may tag roles could copy that"
         fix = "If it is this object's, an administrator runs irsa-manager adopt --all-mine; else choose another name."
         return Problem("OwnershipUnknown", {**unknown, "cause": cause, "fix": fix})
-    if foreign_key(observed) and vouched(irsa.status, irsa.key, facts.account, situation.keys):
+    was_mine = irsa.status.role.id == observed.id and vouched(irsa.status, irsa.key, facts.account, situation.keys)
+    if foreign_key(observed) and was_mine:
         cause = (
             "it was this object's; its trust policy bears a mark of another key now: another cluster has taken it over"
         )

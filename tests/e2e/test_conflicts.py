@@ -54,6 +54,7 @@ def test_a_name_given_up_by_one_object_is_taken_by_the_other(lab: Lab) -> None:
     first.wait_ready()
     second = lab.irsa(spec(two, "web", namespace))
     second.wait_reason("Conflict")
+    assert lab.aws.role(two) is None
     first.patch({"serviceAccount": {"name": "other"}})
     first.wait_ready()
     second.wait_ready()
