@@ -294,10 +294,10 @@ class Operator:
         if self._resolved.facts is not None:
             self._metrics.account_is(self._resolved.facts.account)
         if before.facts != self._resolved.facts or (before.facts is None and self._resolved.error is not None):
-            if self._resolved.facts is not None:
+            if self._resolved.facts is not None and self._keys is not None:
                 # Before anybody is worked on: who holds a ServiceAccount can be told only once all claims are known.
                 for irsa in self._irsas.store.values():
-                    self._view.claims(irsa, self._resolved.facts)
+                    self._view.claims(irsa, self._resolved.facts, self._keys)
             for key in self._irsas.store:
                 self._queue.add(key, LOW)
         await self._write_setups()

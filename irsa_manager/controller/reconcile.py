@@ -117,7 +117,7 @@ class Reconciler:
         now = time_now()
         facts = self._c.resolved().facts
         if facts is not None:
-            self._c.view.claims(irsa, facts)
+            self._c.view.claims(irsa, facts, self._c.keys)
         if irsa.spec is not UNSET and irsa.spec.suspend:
             await self._c.reporter.write_status(irsa, statuses.suspended(irsa, now))
             return None
@@ -361,8 +361,14 @@ class Reconciler:
 
     async def _look_at_roles(self, irsa: IRSA, facts: ClusterFacts, *, deeply: bool) -> None:
         """See that the object's roles are known: by a sweep, else by looking. deeply: all that a sweep omits."""
-        perhaps_made = _perhaps_made(irsa) if vouched(irsa.status, irsa.key, facts.account, self._c.keys) else set()
-        refers = irsa.spec is not UNSET and irsa.spec.iam_role.management_policy == "Reference"
+        known_to_us = vouched(irsa.status, irsa.key, facts.account, self._c.keys)
+        denied = self._c.view.denied_anyhow(irsa, facts, self._c.keys)
+        if denied and not known_to_us:
+            # Nothing is its own, so nothing is withdrawn: whoever may have nothing makes us ask AWS for nothing.
+            return
+        perhaps_made = _perhaps_made(irsa) if known_to_us else set()
+        deeply = deeply and not denied
+        refers = not denied and irsa.spec is not UNSET and irsa.spec.iam_role.management_policy == "Reference"
         for name in role_names(irsa):
             role = self._roles.get(name)
             # One whose making wasn't answered may be there all the same, whatever the last sweep has shown.

@@ -159,7 +159,7 @@ async def survey(
         await _look_closer(aws, made, wanted)
         for irsa in irsas.values():
             # Who holds a ServiceAccount can be told only once all claims are known.
-            view.claims(irsa, resolved.facts)
+            view.claims(irsa, resolved.facts, keys)
     return made
 
 

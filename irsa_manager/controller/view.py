@@ -15,13 +15,14 @@ from msgspec.structs import replace
 from irsa_manager.api import names
 from irsa_manager.api.irsa import IRSA, Record
 from irsa_manager.controller.roles import RoleStore
+from irsa_manager.controller.verdicts import Verdicts
 from irsa_manager.kube.resources import Namespace, ServiceAccount, key_of, split_key
 from irsa_manager.plan.facts import ClusterFacts, NamespaceFact, Situation
 from irsa_manager.plan.mark import MarkKeys
-from irsa_manager.plan.namespaces import is_glob, may_concern, resolve
-from irsa_manager.plan.observed import ObservedRole, ObservedServiceAccount
-from irsa_manager.plan.ownership import verdict, vouched
-from irsa_manager.plan.planner import incomplete, permitted
+from irsa_manager.plan.namespaces import Namespaces, is_glob, may_concern, resolve
+from irsa_manager.plan.observed import ObservedServiceAccount
+from irsa_manager.plan.ownership import vouched
+from irsa_manager.plan.planner import incomplete
 from irsa_manager.plan.rivals import goes_before
 
 Key = tuple[str, str]
@@ -94,7 +95,8 @@ class ClusterView:
         self.accounts_version: Callable[[], str] = str
         """The resourceVersion up to which `accounts` shows what happened, "" where that isn't known."""
         self._wake = wake
-        self._namespace_facts: dict[str, NamespaceFact] = {}
+        self.namespaces = Namespaces()
+        self.verdicts = Verdicts(roles, self.namespaces)
         self._naming: Index[Key, str] = Index()
         self._in_namespace: Index[str, str] = Index()
         self._at_home: Index[str, str] = Index()
@@ -126,6 +128,7 @@ class ClusterView:
             others |= self.claim(key, ())
             self._written.pop(key, None)
             self._serials.pop(old.metadata.uid if old is not None else "", None)
+            self.verdicts.forget(key)
         kept = _role_names(new) if new is not None else set()
         for role in (_role_names(old) if old is not None else set()) - kept:
             others |= set(self._by_role.get(role))
@@ -151,10 +154,7 @@ class ClusterView:
 
     def namespace_changed(self, name: str, new: Namespace | None) -> set[str]:
         """Keep the facts; the objects that a namespace that came, went or changed concerns."""
-        if new is None:
-            self._namespace_facts.pop(name, None)
-        else:
-            self._namespace_facts[name] = NamespaceFact(new.metadata.labels, new.terminating)
+        self.namespaces.see(name, NamespaceFact(new.metadata.labels, new.terminating) if new is not None else None)
         further = {key for key in self._reaching if self._means(key, name)}
         # Its labels choose the tenancy rule for the objects that live in it, and with that who else may have a role.
         at_home = set(self._at_home.get(name))
@@ -258,19 +258,20 @@ class ClusterView:
             self._claimed.pop(key, None)
         return others - {key}
 
-    def claims(self, irsa: IRSA, facts: ClusterFacts) -> set[Key]:
+    def claims(self, irsa: IRSA, facts: ClusterFacts, keys: MarkKeys) -> set[Key]:
         """The ServiceAccounts that the object asks for; from now on it claims them, whether it is worked on or not.
 
-        Suspended and released ones claim theirs too: nobody may take from them what they hold.
+        Suspended and released ones claim theirs too: nobody may take from them what they hold. One that tenancy denies
+        claims only what it holds: the rest is nobody's business, however much of it there is.
         """
-        wanted = self._wanted(irsa, facts)
+        wanted = self._wanted(irsa, self.verdicts.situation(facts, keys))
         if not irsa.metadata.deleting:
             self._wake(self.claim(irsa.key, wanted))
         return wanted
 
     def situation(self, irsa: IRSA, facts: ClusterFacts, keys: MarkKeys) -> Situation:
         """What the planner needs for one object."""
-        wanted = self.claims(irsa, facts)
+        wanted = self.claims(irsa, facts, keys)
         places = set(wanted) | {(b.namespace, b.name) for b in irsa.status.service_accounts}
         for role in _role_names(irsa):
             observed = self.roles.get(role)
@@ -285,13 +286,13 @@ class ClusterView:
         situation = Situation(
             facts=facts,
             keys=keys,
-            namespaces=self._namespace_facts,
+            namespaces=self.namespaces,
             roles=self.roles.roles,
             service_accounts=accounts,
             holders=self._holders(irsa, places, wanted, facts, keys),
             objects={*self.irsas, *self.unreadable_irsas} if self.unreadable_irsas else self.irsas,
         )
-        return replace(situation, rival=goes_before(irsa, self._rivals(irsa), situation))
+        return replace(situation, rival=goes_before(irsa, self._rivals(irsa), situation, self.verdicts.permitted))
 
     def _rivals(self, irsa: IRSA) -> list[IRSA]:
         """The other objects that have or had a role of the name that this one wants."""
@@ -300,11 +301,21 @@ class ClusterView:
         keys = self.role_changed(irsa.spec.iam_role.name) - {irsa.key}
         return [other for key in keys if (other := self.newest(key)) is not None]
 
-    def _wanted(self, irsa: IRSA, facts: ClusterFacts) -> set[Key]:
+    def denied_anyhow(self, irsa: IRSA, facts: ClusterFacts, keys: MarkKeys) -> bool:
+        """Whether tenancy denies what the object asks for whatever its role is like."""
+        return self.verdicts.denied_anyhow(irsa, self.verdicts.situation(facts, keys))
+
+    def _wanted(self, irsa: IRSA, situation: Situation) -> set[Key]:
         if irsa.metadata.deleting or irsa.spec is UNSET or incomplete(irsa.spec):
             return set()
         spec = irsa.spec.service_account
-        reach = resolve(spec, self._namespace_facts, facts.operator_namespace)
+        if not self.verdicts.permitted(irsa, situation):
+            held = self._annotated(irsa, situation)
+            if not held:
+                return set()
+            living = set(resolve(spec, self.namespaces, situation.facts.operator_namespace).living)
+            return {place for place in held if place[0] in living and place[1] in spec.names}
+        reach = resolve(spec, self.namespaces, situation.facts.operator_namespace)
         return {(namespace, name) for namespace in reach.living for name in spec.names}
 
     def _holders(
@@ -316,7 +327,7 @@ class ClusterView:
         first by name. An object that could bind nobody, since its role isn't its own or tenancy denies it, holds only
         what it has bound to a role of its own.
         """
-        bare = Situation(facts=facts, keys=keys, namespaces=self._namespace_facts, roles=self.roles.roles)
+        bare = self.verdicts.situation(facts, keys)
         holders: dict[Key, str] = {}
         for place in places:
             rivals = [
@@ -325,7 +336,7 @@ class ClusterView:
                 if key != irsa.key
                 and (other := self.newest(key)) is not None
                 and not other.metadata.deleting
-                and (self._holds(other, place, bare) or self._may_bind(other, bare))
+                and (self._holds(other, place, bare) or self.verdicts.may_bind(other, bare))
             ]
             if not rivals:
                 continue
@@ -335,20 +346,21 @@ class ClusterView:
                 holders[place] = holder.key
         return holders
 
-    def _may_bind(self, irsa: IRSA, situation: Situation) -> bool:
-        """Whether the object could bind a ServiceAccount now."""
-        if irsa.spec is UNSET or incomplete(irsa.spec):
-            return False
-        wanted = irsa.spec.iam_role
-        observed = self.roles.get(wanted.name)
-        usable = observed is None or wanted.management_policy == "Reference" or self._mine(irsa, observed, situation)
-        return usable and permitted(irsa, situation)
+    def _annotated(self, irsa: IRSA, situation: Situation) -> set[Key]:
+        """The ServiceAccounts that are annotated with a role of the object's own."""
+        found: set[Key] = set()
+        for name in _role_names(irsa):
+            role = self.roles.get(name)
+            if role is not None and self.verdicts.mine(irsa, role, situation):
+                found |= set(self._pointing.get(role.arn))
+                found |= {split_key(k) for k, a in self._accounts_written.items() if _points_to(a) == role.arn}
+        return found
 
     def _holds(self, irsa: IRSA, place: Key, situation: Situation) -> bool:
         """Whether the ServiceAccount is annotated with a role of the object's own."""
         role = _points_to(self.account(f"{place[0]}/{place[1]}"))
         known = [self.roles.get(name) for name in _role_names(irsa)] if role else []
-        return any(o is not None and o.arn == role and self._mine(irsa, o, situation) for o in known)
+        return any(o is not None and o.arn == role and self.verdicts.mine(irsa, o, situation) for o in known)
 
     def _refers(self, irsa: IRSA, place: Key) -> bool:
         """Whether the ServiceAccount is annotated with the role that the object only refers to."""
@@ -360,11 +372,6 @@ class ClusterView:
     def _rank(self, irsa: IRSA, place: Key, situation: Situation) -> tuple[bool, bool, str, str]:
         held = self._holds(irsa, place, situation)
         return (not held, not self._refers(irsa, place), irsa.metadata.creation_timestamp, irsa.key)
-
-    @staticmethod
-    def _mine(irsa: IRSA, observed: ObservedRole, situation: Situation) -> bool:
-        facts = situation.facts
-        return verdict(irsa, observed, facts.account, situation.keys, facts.operator_namespace).mine
 
 
 def _older(version: str, other: str) -> bool:

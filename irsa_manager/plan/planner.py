@@ -21,7 +21,7 @@ from irsa_manager.plan.decision import Decision, Problem
 from irsa_manager.plan.desired import Desired, desire, disarmed
 from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import Whose
-from irsa_manager.plan.namespaces import is_glob, resolve
+from irsa_manager.plan.namespaces import NOWHERE, Reach, is_glob, resolve
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.own_roles import given_back, gone_arns, in_reach, marked_roles, named_arns, released
 from irsa_manager.plan.ownership import adoptable, entry, marked, trusted_status, verdict
@@ -118,6 +118,9 @@ def permitted(irsa: IRSA, situation: Situation) -> bool:
     observed = situation.roles.get(irsa.spec.iam_role.name.lower())
     status = trusted_status(irsa.status, irsa.key, situation.facts.account, situation.keys)
     mine = _whose(irsa, observed, situation).mine
+    # More to reach is never less to deny: what is denied as it is written needs no walk through all namespaces.
+    if isinstance(_permit(irsa, status, observed, situation, mine=mine, reach=NOWHERE), Denied):
+        return False
     return isinstance(_permit(irsa, status, observed, situation, mine=mine), Permit)
 
 
@@ -154,16 +157,24 @@ def _whose(irsa: IRSA, observed: ObservedRole | None, situation: Situation) -> W
 
 
 def _permit(
-    irsa: IRSA, status: IRSAStatus, observed: ObservedRole | None, situation: Situation, *, mine: bool
+    irsa: IRSA,
+    status: IRSAStatus,
+    observed: ObservedRole | None,
+    situation: Situation,
+    *,
+    mine: bool,
+    reach: Reach | None = None,
 ) -> Permit | Denied:
     facts, spec = situation.facts, irsa.spec
     assert spec is not UNSET  # noqa: S101  (incomplete() was asked)
+    if reach is None:
+        reach = resolve(spec.service_account, situation.namespaces, facts.operator_namespace)
     home = situation.namespaces.get(irsa.metadata.namespace)
     return judge(
         irsa,
         facts.tenancy,
         home.labels if home else None,
-        reach=resolve(spec.service_account, situation.namespaces, facts.operator_namespace),
+        reach=reach,
         default_path=facts.role_defaults.path,
         operator_namespace=facts.operator_namespace,
         partition=facts.partition,

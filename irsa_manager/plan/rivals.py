@@ -9,7 +9,7 @@ Only who would make it counts: an object that is denied, suspended, released, in
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from msgspec import UNSET
 
@@ -20,10 +20,15 @@ from irsa_manager.plan.ownership import vouched
 from irsa_manager.plan.planner import incomplete, permitted
 
 
-def goes_before(irsa: IRSA, others: Iterable[IRSA], situation: Situation) -> str:
+def goes_before(
+    irsa: IRSA,
+    others: Iterable[IRSA],
+    situation: Situation,
+    may: Callable[[IRSA, Situation], bool] = permitted,
+) -> str:
     """namespace/name of the object that gets the role which this one wants too, "" where none goes before it.
 
-    others: the objects that have or had a role of that name.
+    others: the objects that have or had a role of that name. may: permitted, or what remembers its answers.
     """
     if irsa.spec is UNSET:
         return ""
@@ -31,7 +36,7 @@ def goes_before(irsa: IRSA, others: Iterable[IRSA], situation: Situation) -> str
     contenders = [
         other
         for other in others
-        if other.key != irsa.key and (_holds_unread(other, name, situation) or _would_make(other, name, situation))
+        if other.key != irsa.key and (_holds_unread(other, name, situation) or _would_make(other, name, situation, may))
     ]
     if not contenders:
         return ""
@@ -39,7 +44,7 @@ def goes_before(irsa: IRSA, others: Iterable[IRSA], situation: Situation) -> str
     return "" if first.key == irsa.key else first.key
 
 
-def _would_make(irsa: IRSA, role: str, situation: Situation) -> bool:
+def _would_make(irsa: IRSA, role: str, situation: Situation, may: Callable[[IRSA, Situation], bool]) -> bool:
     spec, metadata = irsa.spec, irsa.metadata
     if spec is UNSET or incomplete(spec) or spec.suspend or spec.iam_role.name.lower() != role:
         return False
@@ -49,7 +54,7 @@ def _would_make(irsa: IRSA, role: str, situation: Situation) -> bool:
     wanted = ("Create", "Adopt") if observed is None else ("Adopt",)
     if spec.iam_role.management_policy not in wanted:
         return False
-    return permitted(irsa, situation)
+    return may(irsa, situation)
 
 
 def _holds_unread(irsa: IRSA, role: str, situation: Situation) -> bool:

@@ -195,10 +195,10 @@ def test_a_suspended_object_keeps_what_it_holds_and_an_incomplete_one_holds_noth
     cluster.account("a/app", cluster.role("r1", "n/holder"))
     holder = cluster.irsa("n/holder", "r1", "app", "a", created="2")
     cluster.irsas["n/holder"] = replace(holder, spec=replace(holder.spec, suspend=True))
-    cluster.view.claims(cluster.irsas["n/holder"], FACTS)
+    cluster.view.claims(cluster.irsas["n/holder"], FACTS, KEYS)
     cluster.irsa("n/waits", "r2", "app", "a", created="1")
     assert cluster.holder("n/waits", "a", "app") == "n/holder"
-    assert cluster.view.claims(cluster.irsa("n/half", "", "app", "a", created="0"), FACTS) == set()
+    assert cluster.view.claims(cluster.irsa("n/half", "", "app", "a", created="0"), FACTS, KEYS) == set()
 
 
 def test_who_waits_is_woken_when_a_claim_is_given_up():
