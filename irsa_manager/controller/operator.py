@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 import structlog
 from msgspec import Struct
@@ -27,7 +28,7 @@ from irsa_manager.controller.reconcile import Reconciler
 from irsa_manager.controller.reporter import Reporter
 from irsa_manager.controller.roles import RoleStore
 from irsa_manager.controller.serve import serve_health, serve_metrics
-from irsa_manager.controller.setup import Resolved, SetupResolver
+from irsa_manager.controller.setup import Resolved, SetupResolver, ineligible
 from irsa_manager.controller.setup_reporter import SetupReporter
 from irsa_manager.controller.sweeps import Sweeper
 from irsa_manager.controller.view import ClusterView
@@ -41,6 +42,9 @@ from irsa_manager.kube.resources import IRSAS, IRSASETUPS, NAMESPACES, SERVICE_A
 from irsa_manager.plan.mark import MarkKeys
 
 RESOLVE_RETRY_SECONDS = 5.0
+RESOLVE_PAUSE_SECONDS = 3.0
+"""Between two looks at AWS that changes of IRSASetups cause; the first comes at once."""
+
 REPORT_SECONDS = 1.0
 UNREACHABLE_SECONDS = 2.0
 PASSING = frozenset({"Throttled", "AWSUnavailable", "CredentialsInvalid"})
@@ -74,6 +78,7 @@ class Operator:
         self._view = ClusterView(RoleStore(), self._wake)
         self._events = EventRecorder(kube)
         self._resolved = Resolved()
+        self._resolved_at = time.monotonic()
         self._news = asyncio.Event()
         self._setups_changed = False
         self._resolving = asyncio.Lock()
@@ -238,11 +243,15 @@ class Operator:
             return
         self._wake(self._view.namespace_changed(key, new))
 
-    def _on_setup(self, key: str, old: IRSASetup | None, new: IRSASetup | None) -> None:
-        del key
-        if old is None or new is None or _matters(old, new):
+    def _on_setup(self, _key: str, old: IRSASetup | None, new: IRSASetup | None) -> None:
+        if old is not None and new is not None and not _matters(old, new):
+            return
+        setup = new or old
+        # A tenant's never counts: its status says so, and that takes no look at AWS.
+        counts = setup is None or not ineligible(setup, self._settings.namespace, self._settings.setup)
+        if counts and (old is None or new is None or _asks_otherwise(old, new)):
             self._setups_changed = True
-            self._news.set()
+        self._news.set()
 
     def _recovered(self) -> None:
         """AWS answers again: who waits for that needn't wait out a back-off of minutes."""
@@ -262,17 +271,19 @@ class Operator:
 
     async def _keep_resolved(self, resolver: SetupResolver) -> None:
         """Follow the IRSASetups and the number of objects that rest on them."""
+        followed = float("-inf")
         while True:
             fine = self._resolved.facts is not None and self._resolved.error is None
-            timeout = None if fine else RESOLVE_RETRY_SECONDS
-            try:
-                async with asyncio.timeout(timeout):
+            due = float("inf") if fine else self._resolved_at + RESOLVE_RETRY_SECONDS
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if fine else max(0.0, due - time.monotonic())):
                     await self._news.wait()
-            except TimeoutError:
-                self._setups_changed = True
             self._news.clear()
-            if self._setups_changed:
+            # By the clock, not by the timeout: there may be news all the time.
+            if self._setups_changed or time.monotonic() >= due:
+                await asyncio.sleep(max(0.0, followed + RESOLVE_PAUSE_SECONDS - time.monotonic()))
                 self._setups_changed = False
+                followed = time.monotonic()
                 await self._resolve(resolver)
             else:
                 await self._write_setups()
@@ -291,6 +302,7 @@ class Operator:
             # An outage doesn't change the facts: the objects go on by the last ones.
             found = replace(found, facts=before.facts)
         self._resolved = found
+        self._resolved_at = time.monotonic()
         if self._resolved.facts is not None:
             self._metrics.account_is(self._resolved.facts.account)
         if before.facts != self._resolved.facts or (before.facts is None and self._resolved.error is not None):
@@ -304,7 +316,14 @@ class Operator:
 
     async def _write_setups(self) -> None:
         swept = self._sweeper.last_success if self._sweeper else 0.0
-        if not await self._setup_reporter.write(self._resolved, swept):
+        # Those that came since the facts were found, and that can't count.
+        more = {
+            key: why
+            for key, setup in self._setups.store.items()
+            if (why := ineligible(setup, self._settings.namespace, self._settings.setup))
+        }
+        resolved = replace(self._resolved, ignored={**self._resolved.ignored, **more})
+        if not await self._setup_reporter.write(resolved, swept):
             self._news.set()
 
 
@@ -316,6 +335,12 @@ def _lost(old: IRSA, new: IRSA) -> bool:
 def _signed_anew(old: IRSA, new: IRSA, view: ClusterView) -> bool:
     """Whether somebody else has signed the status: `irsa-manager adopt` says that a role is this object's."""
     return old.status.record != new.status.record and view.signed_by_others(new)
+
+
+def _asks_otherwise(old: IRSASetup, new: IRSASetup) -> bool:
+    """Whether the facts may be others now. Finalizers and annotations change none."""
+    before, after = old.metadata, new.metadata
+    return (before.uid, before.generation, before.deleting) != (after.uid, after.generation, after.deleting)
 
 
 def _matters(old: IRSA | IRSASetup, new: IRSA | IRSASetup) -> bool:

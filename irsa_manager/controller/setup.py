@@ -77,12 +77,8 @@ class SetupResolver:
         which names none: the cluster's own issuer.
         """
         everybody = sorted(setups, key=lambda s: (s.metadata.creation_timestamp, s.key))
-        if self._named:
-            eligible = [s for s in everybody if s.key == self._named]
-            why = f"--setup names {self._named}"
-        else:
-            eligible = [s for s in everybody if s.metadata.namespace == self._namespace]
-            why = f"only an IRSASetup in namespace {self._namespace} counts"
+        ignored = {s.key: why for s in everybody if (why := ineligible(s, self._namespace, self._named))}
+        eligible = [s for s in everybody if s.key not in ignored]
 
         def rank(setup: IRSASetup) -> tuple[int, bool, bool, bool]:
             usable = setup.spec is not UNSET and setup.spec.mode == "eks"
@@ -92,14 +88,8 @@ class SetupResolver:
 
         # max() takes the first of equals, which is the older one.
         chosen = max(eligible, key=rank, default=None)
-        ignored = {}
-        for setup in everybody:
-            if setup is chosen:
-                continue
-            if chosen is not None and setup in eligible:
-                ignored[setup.key] = f"IRSASetup {chosen.key} is in use"
-            else:
-                ignored[setup.key] = why[0].upper() + why[1:]
+        if chosen is not None:
+            ignored |= {s.key: f"IRSASetup {chosen.key} is in use" for s in eligible if s is not chosen}
         return chosen, ignored
 
     async def resolve(
@@ -198,6 +188,15 @@ class SetupResolver:
         if setup is not None and setup.spec is not UNSET and setup.spec.cluster_name:
             return setup.spec.cluster_name
         return self._cluster_id
+
+
+def ineligible(setup: IRSASetup, operator_namespace: str, named: str) -> str:
+    """Why the setup can't count whatever is in it, "" where it can. named: NS/NAME as --setup says, or ""."""
+    if named:
+        return "" if setup.key == named else f"--setup names {named}"
+    if setup.metadata.namespace == operator_namespace:
+        return ""
+    return f"Only an IRSASetup in namespace {operator_namespace} counts"
 
 
 def _host(setup: IRSASetup) -> str:
