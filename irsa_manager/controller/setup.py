@@ -132,6 +132,7 @@ class SetupResolver:
             tenancy=spec.tenancy if spec else Tenancy(),
             setup=chosen.key if chosen is not None else "",
             cluster_uid=self._cluster_id,
+            own_role=arn.caller_role(identity.arn),
         )
         return Resolved(facts=facts, setup=chosen, ignored=ignored, provider=provider, provider_denied=denied)
 

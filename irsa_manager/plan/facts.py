@@ -18,7 +18,8 @@ class ClusterFacts(Struct, frozen=True):
     may not be read. cluster: name for people. issuer_source: where the issuer is from, for messages.
     policy_quota: managed policies that a role may have (IAM quota; 10 unless read). tenancy: what IRSAs outside the
     operator's namespace may ask for; setup: namespace/name of the IRSASetup that says so. cluster_uid: uid of namespace
-    kube-system, by which a role's owner consents to an adoption.
+    kube-system, by which a role's owner consents to an adoption. own_role: name of the role under which the manager
+    runs, "" where it is none.
     """
 
     partition: str
@@ -34,6 +35,7 @@ class ClusterFacts(Struct, frozen=True):
     tenancy: Tenancy = field(default_factory=Tenancy)
     setup: str = ""
     cluster_uid: str = ""
+    own_role: str = ""
 
 
 class NamespaceFact(Struct, frozen=True):

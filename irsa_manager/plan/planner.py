@@ -51,6 +51,15 @@ def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True, rewrite: b
             ready_problem=problems.denied(permit, irsa),
             bound=irsa.status.service_accounts,
         )
+    forbidden = problems.forbidden(spec, facts)
+    if forbidden is not None:
+        own = spec.iam_role.name.lower() == facts.own_role.lower()
+        return Decision(
+            plan=Plan(() if own else _withdrawn(irsa, observed, owner, situation)),
+            role=observed if owner.mine else None,
+            role_problem=forbidden,
+            bound=irsa.status.service_accounts,
+        )
     policy = spec.iam_role.management_policy
     if policy == "Reference":
         return _referenced(irsa, spec, observed, situation)

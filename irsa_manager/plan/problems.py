@@ -108,6 +108,30 @@ def too_deep(policy: str, role: str) -> Problem:
     )
 
 
+def forbidden(spec: IRSASpec, facts: ClusterFacts) -> Problem | None:
+    """What no object may ask for, in whatever namespace and whatever tenancy says. Nothing is written for it."""
+    if spec.iam_role.management_policy == "Reference":
+        return None
+    role = {"role": spec.iam_role.name, "next_try": "when the object changes"}
+    if facts.own_role and spec.iam_role.name.lower() == facts.own_role.lower():
+        error = "the manager itself runs under this role and would take its own rights away; choose another name."
+        return Problem("IRSAFailedRoleUpdate", {**role, "error": error})
+    for other in spec.trust.additional_providers:
+        if facts.host and _canonical(other.issuer) == _canonical(facts.host):
+            # As another cluster's, it would be trusted without regard to which namespaces exist and are excluded.
+            error = (
+                f"trust.additionalProviders names {other.issuer}, this cluster's own issuer; take it out: "
+                "serviceAccount.namespaces says who is trusted here."
+            )
+            return Problem("IRSAFailedRoleUpdate", {**role, "error": error})
+    return None
+
+
+def _canonical(issuer: str) -> str:
+    host, slash, path = arn.provider_host(issuer).rstrip("/").partition("/")
+    return host.lower() + slash + path
+
+
 def too_many_old(old: int, role: str) -> Problem:
     """A rename that waits: the status has room for so many old roles, and none may be forgotten."""
     error = f"{old} roles of its former names wait to be removed; the change to this name waits for them."

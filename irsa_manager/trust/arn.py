@@ -35,6 +35,14 @@ def provider_arn(partition: str, account: str, host: str) -> str:
     return f"arn:{partition}:iam::{account}:oidc-provider/{host}"
 
 
+def caller_role(caller: str) -> str:
+    """The name of the role in a caller's ARN (assumed-role/NAME/SESSION, or role/PATH/NAME); "" for users and root."""
+    kind, *rest = caller.split(":", 5)[-1].split("/")
+    if kind == "assumed-role" and rest:
+        return rest[0]
+    return rest[-1] if kind == "role" and rest else ""
+
+
 def role_arn(partition: str, account: str, path: str, name: str) -> str:
     """ARN of a role; path begins and ends with /."""
     return f"arn:{partition}:iam::{account}:role{path}{name}"
