@@ -59,8 +59,12 @@ def not_mine(observed: ObservedRole, verdict: Whose, irsa: IRSA, situation: Situ
         cause = "its mark was made with another key than Secret irsa-manager-mark has"
         fix = "Restore that Secret from your backup; or an administrator runs irsa-manager adopt --all-mine."
         return Problem("OwnershipUnknown", {**unknown, "cause": cause, "fix": fix})
-    tags = ", ".join(f"{k}={v}" for k, v in sorted((observed.tags or {}).items())[:3])
-    evidence = f"created {observed.created or 'at an unknown time'}, {f'tags {tags}' if tags else 'no tags'}"
+    evidence = f"created {observed.created or 'at an unknown time'}"
+    # Tags may say what a tenant has no right to know; ours name objects of other namespaces and clusters.
+    if irsa.metadata.namespace == situation.facts.operator_namespace:
+        told = sorted((k, v) for k, v in (observed.tags or {}).items() if not k.startswith(f"{names.GROUP}/"))
+        tags = ", ".join(f"{k}={v}" for k, v in told[:3])
+        evidence += f", tags {tags}" if tags else ", no tags of others" if observed.tags else ", no tags"
     if foreign_key(observed):
         evidence = f"irsa-manager made it with another key: of another cluster, or of this one before; {evidence}"
     return Problem("RoleExists", {**unknown, "evidence": evidence, **_moving(irsa)})

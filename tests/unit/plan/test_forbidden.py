@@ -1,4 +1,4 @@
-"""What no object may ask for, whatever tenancy allows: the manager's own role, and its own issuer as another's."""
+"""What no object may ask for or be told, whatever tenancy allows: the manager's own role, the own issuer, tags."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from msgspec.structs import replace
 from strategies import FACTS, HOST
 from test_planner_cases import irsa, own_role, situation
 
+from irsa_manager.api import names
 from irsa_manager.api.irsa import ProviderSpec, RoleSpec, TrustSpec
+from irsa_manager.api.irsasetup import Tenancy
 from irsa_manager.plan.planner import decide
 from irsa_manager.trust.arn import caller_role
 
@@ -54,3 +56,23 @@ def test_the_clusters_own_issuer_is_no_additional_provider(issuer):
 )
 def test_the_role_of_a_caller(caller, role):
     assert caller_role(caller) == role
+
+
+def test_a_foreign_roles_tags_are_told_only_in_the_operators_namespace_and_never_our_own():
+    tags = {names.TAG_OWNER: "team-b/secret", names.TAG_CLUSTER: "c", "cost-centre": "4711"}
+    seen = situation(own_role(tags=tags))
+    told = decide(irsa(), seen).role_problem
+    assert told is not None
+    assert told.code == "RoleExists"
+    assert "cost-centre=4711" in told.facts["evidence"]
+    assert "team-b" not in told.facts["evidence"]
+    tenants = irsa()
+    tenants.metadata = replace(tenants.metadata, namespace="team-a")
+    told = decide(
+        tenants, replace(seen, facts=replace(seen.facts, tenancy=Tenancy(default="Unrestricted")))
+    ).role_problem
+    assert told is not None
+    assert told.code == "RoleExists"
+    assert "4711" not in told.facts["evidence"]
+    assert "team-b" not in told.facts["evidence"]
+    assert "tags" not in told.facts["evidence"]
