@@ -135,8 +135,8 @@ IRSA: Final[dict[str, Field]] = {
     "status.issuer": Field(description="Issuer whose tokens the role trusts."),
     "status.serviceAccounts": Field(description="The ServiceAccounts that are bound to the role."),
     "status.serviceAccounts[]": Field(schema={"required": ["name", "namespace"]}),
-    "status.serviceAccounts[].namespace": Field(description="Its namespace."),
-    "status.serviceAccounts[].name": Field(description="Its name."),
+    "status.serviceAccounts[].namespace": Field(description="Its namespace.", schema={"minLength": 1}),
+    "status.serviceAccounts[].name": Field(description="Its name.", schema={"minLength": 1}),
     "status.serviceAccounts[].origin": Field(
         description="Created: irsa-manager made it. Found: it existed. A report: its label decides."
     ),

@@ -26,7 +26,9 @@ from irsa_manager.controller.trouble import (
 )
 from irsa_manager.controller.workers import TryAgain
 from irsa_manager.plan import actions as do
+from irsa_manager.plan.actions import Plan
 from irsa_manager.plan.facts import ClusterFacts
+from irsa_manager.plan.ownership import upstreams, vouched
 from irsa_manager.plan.planner import incomplete
 from irsa_manager.plan.removal import decide_deletion, decide_release
 
@@ -68,18 +70,15 @@ class Deletion:
             await self._c.reporter.write_status(irsa, statuses.deleting(irsa, [elsewhere], at))
             self._c.reporter.warn(irsa, elsewhere)
             return STALLED_SECONDS
-        try:
-            # IAM's answer, not the snapshot's: the finalizer goes only if it is true that nothing is left.
-            for name in role_names(irsa):
-                if self._roles.get(name) is None:
-                    await see(self._c, irsa, facts, name)
-        except AwsError as error:
-            await self._c.reporter.write_status(irsa, statuses.deleting(irsa, [error_told(error)], at))
-            raise TryAgain(error.code, error.message) from error
+        unread = await self._look(irsa, facts)
         irsa = await claim(self._c, irsa, facts, at)
         decision = decide_deletion(irsa, self._c.view.situation(irsa, facts, self._c.keys))
-        outcome = await self._c.hands.carry_out(decision.plan)
+        plan = decision.plan if unread is None else Plan(tuple(a for a in decision.plan.actions if _disarms(a)))
+        outcome = await self._c.hands.carry_out(plan)
         self._c.reporter.tell(irsa, outcome, facts.account, None)
+        if unread is not None and not outcome.failures:
+            await self._c.reporter.write_status(irsa, statuses.deleting(irsa, [error_told(unread)], at))
+            raise TryAgain(unread.code, unread.message) from unread
         if not outcome.failures and not outcome.outrun:
             if self._may_appear(irsa):
                 # A create whose answer was lost may still come to light: IAM shows writes late.
@@ -123,6 +122,26 @@ class Deletion:
         if held:
             await self._let_go(irsa)
         return None
+
+    async def _look(self, irsa: IRSA, facts: ClusterFacts) -> AwsError | None:
+        """Look for the object's roles that aren't known; what went wrong. What is known has to be shut all the same.
+
+        IAM's answer, not the snapshot's: the finalizer goes only if it is true that nothing is left. A name that only a
+        status says that nobody vouches for holds nothing up: whoever may write the status could keep his role by it.
+        """
+        account, keys = facts.account, self._c.keys
+        signed = vouched(irsa.status, irsa.key, account, keys) or upstreams(irsa, facts.operator_namespace)
+        wrong: AwsError | None = None
+        for name in role_names(irsa):
+            if self._roles.get(name) is None:
+                try:
+                    await see(self._c, irsa, facts, name)
+                except AwsError as error:
+                    if signed or name == spec_role(irsa):
+                        wrong = wrong or error
+                    else:
+                        log.debug("passed over, since only the status names it", role=name, object=f"IRSA {irsa.key}")
+        return wrong
 
     def _may_appear(self, irsa: IRSA) -> bool:
         return any(self._roles.get(name) is None and self._roles.may_appear(name) for name in role_names(irsa))
@@ -170,3 +189,8 @@ class Deletion:
         await self._c.set_finalizers(irsa, [f for f in irsa.metadata.finalizers if f != names.FINALIZER])
         self._c.wake(self._c.view.role_changed(spec_role(irsa)) - {irsa.key})
         log.info("let go", object=f"IRSA {irsa.key}")
+
+
+def _disarms(action: do.AwsAction | do.KubeAction) -> bool:
+    """Whether an action of a deletion's plan lets fewer in."""
+    return isinstance(action, do.UpdateTrust)

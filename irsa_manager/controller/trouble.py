@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from msgspec import UNSET
@@ -16,6 +17,9 @@ from irsa_manager.plan.mark import MarkKeys, Whose
 from irsa_manager.plan.ownership import unvouched, vouched
 from irsa_manager.plan.problems import not_mine
 from irsa_manager.trust import arn
+
+ROLE_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,64}")
+"""What IAM takes for a role's name (IAM API, CreateRole); who may write a status can write there what he likes."""
 
 STALLED_SECONDS = 300.0
 """How often something that waits for a person is looked at again, beside the sweeps."""
@@ -100,7 +104,7 @@ def spec_role(irsa: IRSA) -> str:
 def role_names(irsa: IRSA) -> list[str]:
     """The names of the roles that the object has or had: of its spec, its status, and of renames not finished."""
     found = [spec_role(irsa), irsa.status.role.name, *(r.name for r in irsa.status.retired_roles)]
-    return list(dict.fromkeys(name for name in found if name))
+    return list(dict.fromkeys(name for name in found if ROLE_NAME.fullmatch(name)))
 
 
 def describes(irsa: IRSA) -> bool:

@@ -54,28 +54,35 @@ def in_reach(irsa: IRSA, keys: Iterable[tuple[str, str]], situation: Situation) 
 
 def released(
     irsa: IRSA,
-    before: Iterable[tuple[str, str]],
+    before: Collection[tuple[str, str]],
     situation: Situation,
     roles: Iterable[ObservedRole],
     arns: Collection[str],
 ) -> set[tuple[str, str]]:
-    """ServiceAccounts that may have to be released: the status' list, and of those that we made and that point to our
-    roles the ones that the object asks for, or that the role trusts.
+    """ServiceAccounts that may have to be released: those that the roles trust; of the status' list, and of those that
+    we made and that the object asks for, the ones in its reach that no other object holds. Of a role that is gone the
+    status' list is all there is, if its record vouches for the role.
 
-    Any other that points to a role of ours may be another object's that refers to it, or a copy. arns: of these roles,
-    and of those that are gone.
+    Any other that points to a role of ours may be another object's that refers to it, or a copy; and who may write a
+    tenant's spec or status could list it. arns: of these roles, and of those that are gone.
     """
-    found, asked = set(before), set[tuple[str, str]]()
+    facts = situation.facts
+    signed = vouched(irsa.status, irsa.key, facts.account, situation.keys)
+    found, asked = in_reach(irsa, before, situation), set[tuple[str, str]]()
     if irsa.spec is not UNSET:
         spec = irsa.spec.service_account
-        reach = resolve(spec, situation.namespaces, situation.facts.operator_namespace)
-        asked = {(namespace, name) for namespace in reach.living for name in spec.names}
+        reach = resolve(spec, situation.namespaces, facts.operator_namespace)
+        asked = in_reach(irsa, {(namespace, name) for namespace in reach.living for name in spec.names}, situation)
     trusting = {role.arn: {name for _, name in subjects(role.trust)} for role in roles}
+    trusted: set[tuple[str, str]] = set()
     for key, account in situation.service_accounts.items():
         role = account.annotations.get(names.ANNOTATION_ROLE_ARN, "")
-        if account.made and role in arns and (key in asked or subject(*key) in trusting.get(role, ())):
+        if subject(*key) in trusting.get(role, ()) and (account.made or key in before):
+            trusted.add(key)
+        elif role in arns and ((account.made and key in asked) or (signed and key in before and role not in trusting)):
             found.add(key)
-    return found
+    admins = irsa.metadata.namespace == facts.operator_namespace
+    return trusted | (found if admins else found - situation.holders.keys())
 
 
 def gone_arns(status: IRSAStatus, situation: Situation) -> set[str]:
