@@ -144,7 +144,12 @@ class Deletion:
         return wrong
 
     def _may_appear(self, irsa: IRSA) -> bool:
-        return any(self._roles.get(name) is None and self._roles.may_appear(name) for name in role_names(irsa))
+        # A role's name is in the status before the role is made.
+        noted = {role.name.lower() for role in (irsa.status.role, *irsa.status.retired_roles)}
+        return any(
+            self._roles.get(name) is None and self._roles.may_appear(name, noted=name.lower() in noted)
+            for name in role_names(irsa)
+        )
 
     async def _look_again(self, irsa: IRSA, facts: ClusterFacts, outcome: Outcome) -> None:
         """Somebody has deleted a role since it was last seen: see that."""

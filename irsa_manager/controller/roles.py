@@ -107,8 +107,10 @@ class RoleStore:
         """A create was refused for good: there is no role of ours."""
         self._attempts.pop(name.lower(), None)
 
-    def may_appear(self, name: str) -> bool:
+    def may_appear(self, name: str, *, noted: bool = True) -> bool:
         """Whether a role of ours that isn't seen may still come to light: a create whose answer was lost.
+
+        noted: whether its object's status names it, as it does before the role is made.
 
         Of a create before this process began nothing is known, however old its object: a rename or a repair makes a
         role too. One that this process has deleted was there to be deleted.
@@ -117,7 +119,7 @@ class RoleStore:
         sent = self._attempts.get(key)
         if sent is not None:
             return now - sent < HOLD_SECONDS
-        return key not in self._deleted and now - self._started < HOLD_SECONDS
+        return noted and key not in self._deleted and now - self._started < HOLD_SECONDS
 
     def settling(self, name: str) -> bool:
         """Whether we wrote the role so recently that IAM may not show it everywhere yet."""

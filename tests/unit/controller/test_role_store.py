@@ -133,6 +133,7 @@ def test_after_a_start_the_process_before_may_have_made_a_role_a_moment_ago():
     now = [1000.0]
     store = RoleStore(clock=lambda: now[0])
     assert store.may_appear("a")
+    assert not store.may_appear("a", noted=False)
     now[0] += HOLD_SECONDS - 1
     assert store.may_appear("a")
     now[0] += 1
