@@ -315,7 +315,7 @@ def _retired(before: IRSAStatus, decision: Decision, current: str, *, whole: boo
 def _ready_message(decision: Decision, role: ObservedRole | None, facts: ClusterFacts, *, settling: bool) -> str:
     if role is None:
         return ""
-    policies = len(role.attached or ()) + len(role.inline or {})
+    policies = len(role.attached or ()) + len(role.inline or {}) - len(decision.foreign_inline)
     return reasons.message(
         "IRSAReady",
         note=SETTLING if settling else "",
@@ -384,8 +384,11 @@ def suspended(irsa: IRSA, now: str) -> IRSAStatus:
 
 
 def deleting(irsa: IRSA, told: Sequence[Told], now: str) -> IRSAStatus:
-    """The status of an object whose deletion waits: what holds it."""
-    return unjudged(irsa, told[0], now)
+    """The status of an object whose deletion waits: what holds it. What was bound isn't any more, or may not be."""
+    after = unjudged(irsa, told[0], now)
+    role = condition(irsa, "RoleReady", "False", told[0].code, told[0].message, now)
+    ready, *others = (c for c in after.conditions if c.type not in {"RoleReady", "ServiceAccountsReady"})
+    return replace(after, conditions=(ready, role, *others))
 
 
 def progressing(irsa: IRSA, now: str) -> IRSAStatus:

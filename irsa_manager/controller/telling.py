@@ -18,6 +18,7 @@ from irsa_manager.plan import actions as do
 from irsa_manager.plan.actions import AwsAction, KubeAction
 from irsa_manager.plan.decision import Problem
 from irsa_manager.plan.desired import DesiredRole
+from irsa_manager.plan.diff_role import UNREAD
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.trust import arn
 from irsa_manager.trust.document import length, sha256
@@ -304,6 +305,9 @@ def _drifted(irsa: IRSA, action: AwsAction | KubeAction, role_id: str, desired_t
     status = irsa.status
     ready = status.condition("Ready")
     if desired_trust is None or status.observed_generation != irsa.metadata.generation or ready is None:
+        return ""
+    if UNREAD in action.reason:
+        # Nobody has seen that anything differed.
         return ""
     if isinstance(action, AwsAction) and action.role.lower() != status.role.name.lower():
         # An old role of a rename: what is done to it is no repair.

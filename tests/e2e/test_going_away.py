@@ -37,6 +37,7 @@ def test_a_role_in_an_instance_profile_keeps_the_finalizer_until_it_is_freed(lab
     irsa.wait_reason("RoleInUse", "False")
     assert f"instance profile {role}-profile" in irsa.condition("Ready")["message"]
     assert irsa.condition("Stalled")["reason"] == "RoleInUse"
+    assert irsa.condition("RoleReady")["reason"] == "RoleInUse"
     assert lab.aws.attached(role) == set()
     assert lab.account(namespace, "web") is None
     irsa.wait_event("RoleInUse", role)
