@@ -52,7 +52,7 @@ def controller(
     from irsa_manager.controller.serve import parse_address
     from irsa_manager.kube.operator_namespace import operator_namespace
 
-    configure_logs(log_level, log_format)
+    configure_logs(log_level, log_format, for_good=True)
     settings = Settings(
         namespace=operator_namespace(_namespace(namespace)),
         aws=AwsSettings.from_environment(os.environ),

@@ -22,8 +22,11 @@ def _in_order(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMappin
     return {key: event[key] for key in (*_FIRST, *(k for k in event if k not in _FIRST)) if key in event}
 
 
-def configure_logs(level: str = "info", form: str = "") -> None:
-    """level: debug, info, warning or error. form: json, text, or "" to choose by what stderr is. Raises UsageError."""
+def configure_logs(level: str = "info", form: str = "", *, for_good: bool = False) -> None:
+    """level: debug, info, warning or error. form: json, text, or "" to choose by what stderr is. Raises UsageError.
+
+    for_good: it won't be called again in this process, which is quicker for who logs much.
+    """
     import structlog
 
     if level not in _LEVELS:
@@ -55,7 +58,7 @@ def configure_logs(level: str = "info", form: str = "") -> None:
         processors=[*shared, *render],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=for_good,
     )
     # Libraries' own logs, in the same form: botocore at debug would print requests.
     theirs = logging.StreamHandler(sys.stderr)

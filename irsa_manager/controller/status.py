@@ -271,13 +271,14 @@ def _foretold_role(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: Ma
 def _foretold_accounts(
     before: tuple[BoundServiceAccount, ...], bound: tuple[BoundServiceAccount, ...]
 ) -> tuple[BoundServiceAccount, ...]:
-    """With the keys of all annotations and labels that may be on them."""
+    """Those that are bound, with the keys of all annotations and labels that may be on them."""
     known = {(b.namespace, b.name): b for b in before}
     for one in bound:
-        old = known.get((one.namespace, one.name), one)
-        annotations = tuple(dict.fromkeys((*old.annotations, *one.annotations)))
-        labels = tuple(dict.fromkeys((*old.labels, *one.labels)))
-        known[one.namespace, one.name] = replace(one, annotations=annotations, labels=labels)
+        old = known.get((one.namespace, one.name))
+        if old is not None:
+            annotations = tuple(dict.fromkeys((*old.annotations, *one.annotations)))
+            labels = tuple(dict.fromkeys((*old.labels, *one.labels)))
+            known[one.namespace, one.name] = replace(old, annotations=annotations, labels=labels)
     return tuple(sorted(known.values()))
 
 

@@ -109,6 +109,14 @@ class Settled:
             return False
         return bool(self._condition(wish, "RoleReady")["status"] == "True")
 
+    def _waits_for_all(self, wish: Wish) -> bool:
+        """Whether others hold all of its ServiceAccounts: then it makes no role."""
+        if self.ready(wish)["reason"] != "Conflict" or wish.asked["accounts_policy"] == "None":
+            return False
+        found = [self.accounts.get(place, {}).get("metadata", {}) for place in self.world.reach(wish)]
+        roles = [account.get("annotations", {}).get(ROLE_ARN, "") for account in found]
+        return bool(roles) and all(role and not role.endswith(f"/{wish.role}") for role in roles)
+
     def _one_holder_each(self) -> None:
         """Of several that want one role exactly one has it, unless it can't be said whose it is."""
         world = self.world
@@ -119,6 +127,9 @@ class Settled:
             role = self.roles.get(name)
             unclear = name in world.spared_roles or role in world.unowned or role in world.tainted
             if unclear or former or not judged or name in self.strange:
+                continue
+            judged = [w for w in judged if name in self.roles or not self._waits_for_all(w)]
+            if not judged:
                 continue
             holders = [w.irsa.key for w in judged if self._role_ready(w)]
             assert len(holders) == 1, f"role {name} is held by {holders} of {[w.irsa.key for w in judged]}"

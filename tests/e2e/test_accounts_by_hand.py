@@ -70,6 +70,7 @@ def test_a_found_one_that_leaves_the_object_is_released(lab: Lab) -> None:
     irsa.wait_ready()
     lab.wait_annotations(one, "web", {"note": "x"})
     irsa.wait_event("ServiceAccountReleased", "our annotations were taken off")
+    assert lab.annotations(one, "web") == {"note": "x"}
 
 
 def test_the_default_serviceaccount_is_bound_and_never_deleted(lab: Lab) -> None:
