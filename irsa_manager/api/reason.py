@@ -44,9 +44,9 @@ class Reason(Struct, frozen=True, kw_only=True):
     next: str = ""
 
     @property
-    def event_type(self) -> str:
-        """Normal or Warning."""
-        return self.severity.capitalize()
+    def event_type(self) -> Literal["Normal", "Warning"]:
+        """As events spell the severity."""
+        return "Warning" if self.severity == "warning" else "Normal"
 
     @property
     def template(self) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import structlog
 
-from irsa_manager.api import names, reasons
+from irsa_manager.api import reasons
 from irsa_manager.api.irsa import IRSA, IRSAStatus
 from irsa_manager.controller.carry_out import Outcome
 from irsa_manager.controller.telling import Told, happened
@@ -109,17 +109,7 @@ class Reporter:
         self._record_on_irsa(irsa, code, reasons.message(code, **values))
 
     def _record_on_irsa(self, irsa: IRSA, code: str, message: str) -> None:
-        meta = irsa.metadata
-        self._events.record(
-            kind=IRSAS.kind,
-            namespace=meta.namespace,
-            name=meta.name,
-            uid=meta.uid,
-            api_version=names.API_VERSION,
-            type=_type(code),
-            reason=code,
-            message=message,
-        )
+        self._events.record_about(IRSAS, irsa.metadata, type=reasons.get(code).event_type, reason=code, message=message)
 
     def _record_on_account(self, key: str, code: str, message: str) -> None:
         account = self._view.account(key)
@@ -130,11 +120,7 @@ class Reporter:
             name=name,
             uid=account.metadata.uid if account else "",
             api_version="v1",
-            type=_type(code),
+            type=reasons.get(code).event_type,
             reason=code,
             message=message,
         )
-
-
-def _type(code: str) -> Literal["Normal", "Warning"]:
-    return "Warning" if reasons.get(code).severity == "warning" else "Normal"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 
 import msgspec
 import structlog
@@ -11,6 +10,7 @@ import structlog
 from irsa_manager.api import names, reasons
 from irsa_manager.api.errors import KubernetesError
 from irsa_manager.api.irsasetup import IRSASetup, IRSASetupStatus
+from irsa_manager.controller.context import now
 from irsa_manager.controller.orphans import orphans
 from irsa_manager.controller.setup import Resolved
 from irsa_manager.controller.setup_status import setup_status
@@ -49,11 +49,11 @@ class SetupReporter:
 
         swept: time of the last whole sweep, 0 for none.
         """
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        at = now()
         dependents = sorted(self._view.irsas)
         whole = True
         for setup in list(self._setups.values()):
-            after = setup_status(setup, resolved, dependents, swept, now)
+            after = setup_status(setup, resolved, dependents, swept, at)
             try:
                 await self._finalize(setup, resolved, dependents)
                 if after != setup.status:
@@ -112,14 +112,4 @@ class SetupReporter:
             self._event(setup, ready.reason, ready.message)
 
     def _event(self, setup: IRSASetup, reason: str, message: str) -> None:
-        meta = setup.metadata
-        self._events.record(
-            kind=IRSASETUPS.kind,
-            namespace=meta.namespace,
-            name=meta.name,
-            uid=meta.uid,
-            api_version=names.API_VERSION,
-            type="Warning",
-            reason=reason,
-            message=message,
-        )
+        self._events.record_about(IRSASETUPS, setup.metadata, type="Warning", reason=reason, message=message)

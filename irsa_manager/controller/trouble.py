@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import UNSET
 
 from irsa_manager.api import reasons
+from irsa_manager.api.grammar import IAM_NAME
 from irsa_manager.api.irsa import IRSA
 from irsa_manager.controller.setup import Resolved
 from irsa_manager.controller.setup_status import provider_told
@@ -18,8 +19,8 @@ from irsa_manager.plan.ownership import unvouched, vouched
 from irsa_manager.plan.problems import not_mine
 from irsa_manager.trust import arn
 
-ROLE_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,64}")
-"""What IAM takes for a role's name (IAM API, CreateRole); who may write a status can write there what he likes."""
+LONGEST_ROLE_NAME = 64
+"""Characters (IAM API, CreateRole)."""
 
 STALLED_SECONDS = 300.0
 """How often something that waits for a person is looked at again, beside the sweeps."""
@@ -104,7 +105,9 @@ def spec_role(irsa: IRSA) -> str:
 def role_names(irsa: IRSA) -> list[str]:
     """The names of the roles that the object has or had: of its spec, its status, and of renames not finished."""
     found = [spec_role(irsa), irsa.status.role.name, *(r.name for r in irsa.status.retired_roles)]
-    return list(dict.fromkeys(name for name in found if ROLE_NAME.fullmatch(name)))
+    # Who may write a status can write there what he likes.
+    good = (name for name in found if len(name) <= LONGEST_ROLE_NAME and re.fullmatch(IAM_NAME, name))
+    return list(dict.fromkeys(good))
 
 
 def describes(irsa: IRSA) -> bool:

@@ -20,9 +20,10 @@ import structlog
 from msgspec import Struct
 
 from irsa_manager.api.errors import KubernetesError
+from irsa_manager.api.kube import Metadata
 from irsa_manager.kube.client import Kube
 from irsa_manager.kube.errors import KubeForbidden, KubeNotFound, KubeThrottled, KubeUnavailable
-from irsa_manager.kube.resources import EVENTS
+from irsa_manager.kube.resources import EVENTS, Resource
 
 LONGEST_MESSAGE: Final = 1024
 """The API server's limit for a message, in bytes of UTF-8 (ValidateEvent)."""
@@ -96,6 +97,21 @@ class EventRecorder:
             self._sent.pop(same, None)
             self.counts["dropped"] += 1
             self._complain("dropped", "events are dropped: too many wait to be sent", None)
+
+    def record_about(
+        self, resource: Resource[Any], metadata: Metadata, *, type: EventType, reason: str, message: str
+    ) -> None:
+        """The same of an object of ours, which tells itself what it is."""
+        self.record(
+            kind=resource.kind,
+            namespace=metadata.namespace,
+            name=metadata.name,
+            uid=metadata.uid,
+            api_version=resource.api_version,
+            type=type,
+            reason=reason,
+            message=message,
+        )
 
     async def run(self) -> None:
         """Send what is recorded, until cancelled."""
