@@ -74,14 +74,13 @@ async def _adopt(course: Course, namespace: str, yes: bool, operator: str, where
         if not signing:
             return 0
         course.confirm("The signing", f"Sign {len(signing)}?", yes=yes)
-        account = found.resolved.facts.account
         failed = 0
         for number, candidate in enumerate(signing):
             key, after = candidate.irsa.key, len(signing) - number - 1
             left = f"{number - failed} signed; IRSA {key} may be or not, the {after} after it aren't. Run it again."
             course.at(f"the API server to write the status of IRSA {key}", left)
             try:
-                await sign(place.kube, candidate, account, keys)
+                await sign(place.kube, candidate, found.resolved.facts, keys)
             except KubeForbidden as error:
                 error.left = "This IRSA and those after it in the list were left as they are."
                 error.hint = "Signing needs patch on irsas/status: run it as a cluster administrator."
@@ -107,9 +106,10 @@ def lines(listed: list[Candidate]) -> list[str]:
         told += [
             f"IRSA {candidate.irsa.key}",
             f"  role    {role.name}  {role.id}  created {role.created or 'at an unknown time'}",
-            f"  trusts  {', '.join(candidate.trusted)}",
+            f"  trusts  {', '.join((*candidate.trusted, *candidate.patterns)) or 'nobody of this cluster'}",
             f"  why     {candidate.why}",
         ]
+        told += [f"  ! {doubt}" for doubt in candidate.doubts]
         if candidate.adopted:
             told.append("  kind    adopted: it is never deleted; what it had before isn't known any more")
         if candidate.rival:

@@ -20,6 +20,7 @@ from irsa_manager.kube.client import Kube
 from irsa_manager.kube.resources import IRSAS
 from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.mark import MarkKeys, Whose, judge, looks_like_one
+from irsa_manager.plan.namespaces import resolve
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.ownership import (
     MADE,
@@ -44,6 +45,7 @@ UNMARKED = "unmarked"
 class Candidate(Struct, frozen=True):
     """A role that plainly was the object's. trusted: namespace/name that its trust names for this cluster's issuer.
 
+    patterns: what the trust says instead of names. doubts: what an administrator should look at before he signs.
     why: what speaks for it. rival: another object for which the same is true; then neither is signed. audiences: that
     ServiceAccounts of a role that asked for none ask for. adopted: its lost mark says so, and it is signed as that.
     """
@@ -52,6 +54,8 @@ class Candidate(Struct, frozen=True):
     role: ObservedRole
     trusted: tuple[str, ...]
     why: str
+    patterns: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     rival: str = ""
     audiences: tuple[str, ...] = ()
     adopted: bool = False
@@ -87,55 +91,77 @@ def _candidate(irsa: IRSA, found: Survey, facts: ClusterFacts) -> Candidate | No
         or owner_of(role, irsa, facts.account, found.keys, facts.operator_namespace) is not Whose.UNMARKED
     ):
         return None
-    trusted = trusted_here(role, facts)
-    if not trusted:
-        return None
+    trusted, patterns = trusted_here(role, facts)
+    candidate = Candidate(irsa, role, trusted, "", patterns, _doubts(irsa, found, facts, trusted))
     if tagged_only(role, irsa.key, facts.account, found.keys):
         why = "its tag bears the object's mark; its trust policy has lost it"
         judged = {judge(found.keys, facts.account, role.name, irsa.key, text) for text in marks(role)}
-        return Candidate(irsa, role, trusted, why, adopted=Whose.ADOPTED in judged)
+        return replace(candidate, why=why, adopted=Whose.ADOPTED in judged)
     bound = {f"{b.namespace}/{b.name}" for b in status.service_accounts}
     if not status.role.name and not status.record.mac:
-        if perhaps_upstreams(irsa) and bound <= set(trusted) and not foreign_key(role):
-            audiences = audiences_asked(spec, found.situation(irsa))
-            return Candidate(irsa, role, trusted, "the Go program made it", audiences=audiences)
+        if perhaps_upstreams(irsa) and trusted and bound <= set(trusted) and not foreign_key(role):
+            return replace(
+                candidate, why="the Go program made it", audiences=audiences_asked(spec, found.situation(irsa))
+            )
         return None
-    if status.role.id == role.id and status.role.origin == "Created":
-        return Candidate(irsa, role, trusted, "the status has its id; its mark and record are of another key")
+    # A status can be forged: a role that bears no mark at all never was this manager's.
+    if status.role.id == role.id and status.role.origin == "Created" and foreign_key(role):
+        return replace(candidate, why="the status has its id; its mark and record are of another key")
     return None
 
 
-def trusted_here(role: ObservedRole, facts: ClusterFacts) -> tuple[str, ...]:
-    """namespace/name of the ServiceAccounts of this cluster that the role's trust names."""
+def _doubts(irsa: IRSA, found: Survey, facts: ClusterFacts, trusted: tuple[str, ...]) -> tuple[str, ...]:
+    assert irsa.spec is not UNSET  # noqa: S101  (incomplete() was asked)
+    doubts, spec = [], irsa.spec.service_account
+    asked = {
+        f"{namespace}/{name}"
+        for namespace in resolve(spec, found.view.namespaces, facts.operator_namespace).living
+        for name in spec.names
+    }
+    if trusted and not asked & set(trusted):
+        doubts.append("the IRSA asks for none of these ServiceAccounts: is it the one that made the role?")
+    if found.view.denied_anyhow(irsa, facts, found.keys):
+        doubts.append("tenancy denies what the IRSA asks for: it keeps what it has and gets no more")
+    return tuple(doubts)
+
+
+def trusted_here(role: ObservedRole, facts: ClusterFacts) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """namespace/name of the ServiceAccounts of this cluster that the role's trust names, and its patterns."""
     provider = arn.provider_arn(facts.partition, facts.account, facts.host)
-    found = {s.removeprefix(PREFIX).replace(":", "/") for p, s in subjects(role.trust) if p == provider}
-    return tuple(sorted(key for key in found if not set(key) & set("*?")))
+    found = sorted(s.removeprefix(PREFIX).replace(":", "/") for p, s in subjects(role.trust) if p == provider)
+    patterns = tuple(key for key in found if set(key) & set("*?"))
+    return tuple(key for key in found if key not in patterns), patterns
 
 
-def signed_anew(candidate: Candidate, account: str, keys: MarkKeys) -> IRSAStatus:
+def signed_anew(candidate: Candidate, facts: ClusterFacts, keys: MarkKeys) -> IRSAStatus:
     """The status that says that the role is the object's, with the bindings that it has kept."""
-    irsa, role = candidate.irsa, candidate.role
+    irsa, role, account = candidate.irsa, candidate.role, facts.account
     # One that was adopted must never be deleted.
     origin = "Adopted" if candidate.adopted else MADE
     after = replace(
-        trusted_status(irsa.status, irsa.key, account, keys),
+        trusted_status(irsa.status, irsa.key, account, keys, facts.operator_namespace),
         role=RoleStatus(name=role.name, arn=role.arn, id=role.id, account_id=account, origin=origin),
         intent=Intent(),
         adoption=UNSET,
         kept_bindings=candidate.trusted,
         kept_audiences=candidate.audiences,
-        # What was set on them can't be vouched for.
-        service_accounts=tuple(replace(b, annotations=(), labels=()) for b in irsa.status.service_accounts),
+        # Which ones are the object's the role tells, and in the operator's namespace the list, which administrators
+        # write; for what was set on them nothing vouches.
+        service_accounts=tuple(
+            replace(b, annotations=(), labels=())
+            for b in irsa.status.service_accounts
+            if irsa.metadata.namespace == facts.operator_namespace or f"{b.namespace}/{b.name}" in candidate.trusted
+        ),
     )
     over = next((text for text in sids(role.trust) if looks_like_one(text)), UNMARKED)
     return replace(after, record=signed(keys, irsa, after, over=over))
 
 
-async def sign(kube: Kube, candidate: Candidate, account: str, keys: MarkKeys) -> None:
+async def sign(kube: Kube, candidate: Candidate, facts: ClusterFacts, keys: MarkKeys) -> None:
     """Write that status, only if the object is still as it was read. Raises KubernetesError."""
     metadata = candidate.irsa.metadata
     body = {
         "metadata": {"resourceVersion": metadata.resource_version, "uid": metadata.uid},
-        "status": msgspec.to_builtins(signed_anew(candidate, account, keys)),
+        "status": msgspec.to_builtins(signed_anew(candidate, facts, keys)),
     }
     await kube.apply(IRSAS, metadata.namespace, metadata.name, body, subresource="status")

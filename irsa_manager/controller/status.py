@@ -185,7 +185,7 @@ def intending(irsa: IRSA, role: str, facts: ClusterFacts, keys: MarkKeys, now: s
 
 def claimed(irsa: IRSA, role: ObservedRole, facts: ClusterFacts, keys: MarkKeys) -> IRSAStatus:
     """After a create whose answer was lost, where the intent says that the role that exists is ours."""
-    before = trusted_status(irsa.status, irsa.key, facts.account, keys)
+    before = trusted_status(irsa.status, irsa.key, facts.account, keys, facts.operator_namespace)
     # What was about to be put on it may be there.
     inline = before.role.inline_policies if before.role.name.lower() == role.name.lower() else ()
     status = RoleStatus(name=role.name, arn=role.arn, account_id=facts.account, origin=MADE, inline_policies=inline)

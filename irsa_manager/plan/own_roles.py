@@ -60,8 +60,8 @@ def released(
     arns: Collection[str],
 ) -> set[tuple[str, str]]:
     """ServiceAccounts that may have to be released: those that the roles trust; of the status' list, and of those that
-    we made and that the object asks for, the ones in its reach that no other object holds. Of a role that is gone the
-    status' list is all there is, if its record vouches for the role.
+    we made and that the object asks for, the ones in its reach that no other object holds. What a signed list names was
+    bound for this object, wherever it is: its trust may be shut already, or the role be gone.
 
     Any other that points to a role of ours may be another object's that refers to it, or a copy; and who may write a
     tenant's spec or status could list it. arns: of these roles, and of those that are gone.
@@ -79,7 +79,7 @@ def released(
         role = account.annotations.get(names.ANNOTATION_ROLE_ARN, "")
         if subject(*key) in trusting.get(role, ()) and (account.made or key in before):
             trusted.add(key)
-        elif role in arns and ((account.made and key in asked) or (signed and key in before and role not in trusting)):
+        elif role in arns and ((account.made and key in asked) or (signed and key in before)):
             found.add(key)
     admins = irsa.metadata.namespace == facts.operator_namespace
     return trusted | (found if admins else found - situation.holders.keys())
@@ -123,7 +123,9 @@ def given_back(
 
     closing: where the trust that it had could not be read, at least nobody of ours may be left in it.
     """
-    status = trusted_status(irsa.status, irsa.key, situation.facts.account, situation.keys)
+    status = trusted_status(
+        irsa.status, irsa.key, situation.facts.account, situation.keys, situation.facts.operator_namespace
+    )
     if status.adoption is UNSET:
         # What it had is lost with the status, and isn't guessed; but nobody of ours may be left in its trust.
         return [action for role in adopted for action in _left(role, situation, why)] if closing else []

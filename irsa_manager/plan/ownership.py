@@ -253,12 +253,13 @@ def extra(
 ) -> str:
     """The canonical text of all that a status must not lie about beside the role, for its record.
 
-    bound: what was set on ServiceAccounts. inline: inline policies that are ours. adoption: what an adopted role had.
+    bound: the ServiceAccounts that are the object's, and what was set on them. inline: inline policies that are ours.
+    adoption: what an adopted role had.
     kept, audiences: bindings and audiences kept at a takeover. origin: "" as long as the role is only about to be made.
     retired: name/id/origin of old roles of a rename that aren't gone yet. over: the mark that was signed over.
     """
     told = {
-        "set": {f"{b.namespace}/{b.name}": [b.annotations, b.labels] for b in bound if b.annotations or b.labels},
+        "bound": {f"{b.namespace}/{b.name}": [b.annotations, b.labels] for b in bound},
         "inline": sorted(inline),
         "adoption": to_builtins(adoption) if adoption is not None else {},
         "kept": sorted(kept),
@@ -275,17 +276,23 @@ def vouched(status: IRSAStatus, owner: str, account: str, keys: MarkKeys) -> boo
     return record_valid(keys, status.record.mac, recorded(status, owner, account))
 
 
-def trusted_status(status: IRSAStatus, owner: str, account: str, keys: MarkKeys) -> IRSAStatus:
+def trusted_status(status: IRSAStatus, owner: str, account: str, keys: MarkKeys, operator_namespace: str) -> IRSAStatus:
     """The status as far as its record vouches for it: where it doesn't, without what a forger could gain by.
 
     A forged list of managed attributes could make the manager take a permissions boundary away, forged keys of
-    annotations and labels make it strip a ServiceAccount, forged names of inline policies undo an incident response, a
-    forged adoption make it write a trust of the forger's choice, forged bindings widen what a tenant may reach, forged
-    audiences make the role accept tokens that were made for something else, a forged old role be deleted.
+    annotations and labels make it strip a ServiceAccount, forged ServiceAccounts of other namespaces (where a tenant
+    can't write) make it delete them once the list is signed, forged names of inline policies undo an incident response,
+    a forged adoption make it write a trust of the forger's choice, forged bindings widen what a tenant may reach,
+    forged audiences make the role accept tokens that were made for something else, a forged old role be deleted.
     """
     if vouched(status, owner, account, keys):
         return status
-    bare = tuple(replace(b, annotations=(), labels=()) for b in status.service_accounts)
+    home = owner.partition("/")[0]
+    bare = tuple(
+        replace(b, annotations=(), labels=())
+        for b in status.service_accounts
+        if home in {operator_namespace, b.namespace}
+    )
     role = replace(status.role, managed=(), inline_policies=())
     retired = tuple(replace(old, origin="") for old in status.retired_roles)
     return replace(

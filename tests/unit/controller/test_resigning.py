@@ -36,13 +36,13 @@ FACTS = ClusterFacts(
 )
 
 
-def role(*, sid: str = "", host: str = HOST) -> ObservedRole:
+def role(*, sid: str = "", host: str = HOST, subject: str = "system:serviceaccount:a:web") -> ObservedRole:
     statement = {
         "Sid": sid,
         "Effect": "Allow",
         "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{host}"},
         "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringEquals": {f"{host}:sub": "system:serviceaccount:a:web"}},
+        "Condition": {"StringLike" if "*" in subject else "StringEquals": {f"{host}:sub": subject or []}},
     }
     trust = {"Version": "2012-10-17", "Statement": [statement]}
     return ObservedRole(name="r", arn=f"arn:aws:iam::{ACCOUNT}:role/r", id="AROAX", trust=trust)
@@ -70,12 +70,12 @@ OURS = IRSAStatus(role=RoleStatus(name="r", id="AROAX", origin="Created"), recor
 
 
 @pytest.mark.parametrize(
-    ("status", "observed"), [(UPSTREAMS, role()), (OURS, role(sid=make(LOST, ACCOUNT, "r", "a/i"))), (OURS, role())]
+    ("status", "observed"), [(UPSTREAMS, role()), (OURS, role(sid=make(LOST, ACCOUNT, "r", "a/i")))]
 )
 def test_what_was_signed_is_the_objects(status: IRSAStatus, observed: ObservedRole) -> None:
     (candidate,) = candidates(seen(observed, irsa("i", status)))
     assert whose(observed, "a/i", ACCOUNT, KEYS, status) is Whose.UNMARKED
-    after = signed_anew(candidate, ACCOUNT, KEYS)
+    after = signed_anew(candidate, FACTS, KEYS)
     assert after.kept_bindings == ("a/web",)
     assert whose(observed, "a/i", ACCOUNT, KEYS, after) is Whose.MINE
     assert whose(observed, "a/other", ACCOUNT, KEYS, after) is Whose.UNMARKED
@@ -94,6 +94,8 @@ def test_what_was_signed_is_the_objects(status: IRSAStatus, observed: ObservedRo
         (replace(OURS, role=replace(OURS.role, id="AROAY")), role(), True),
         (replace(OURS, role=replace(OURS.role, origin="Adopted")), role(), True),
         (OURS, role(sid=make(KEYS, ACCOUNT, "r", "b/other")), True),
+        # Whoever may write a status can write the id of any role there.
+        (OURS, role(), True),
     ],
 )
 def test_what_was_not_plainly_the_objects_is_not_listed(
@@ -102,11 +104,34 @@ def test_what_was_not_plainly_the_objects_is_not_listed(
     assert candidates(seen(observed, irsa("i", status, finalizer=finalizer))) == []
 
 
+@pytest.mark.parametrize("subject", ["system:serviceaccount:a:*", ""])
+def test_a_role_that_trusts_no_name_is_listed_too_if_its_mark_is_of_another_key(subject: str) -> None:
+    observed = role(sid=make(LOST, ACCOUNT, "r", "a/i"), subject=subject)
+    (candidate,) = candidates(seen(observed, irsa("i", OURS)))
+    assert candidate.trusted == ()
+    assert f"  trusts  {'a/*' if subject else 'nobody of this cluster'}" in lines([candidate])
+
+
+def test_an_administrator_reads_what_speaks_against_it() -> None:
+    observed = role(sid=make(LOST, ACCOUNT, "r", "a/i"), subject="system:serviceaccount:victim:web")
+    (candidate,) = candidates(seen(observed, irsa("i", OURS)))
+    told = "\n".join(lines([candidate]))
+    assert "! the IRSA asks for none of these ServiceAccounts" in told
+    assert "! tenancy denies what the IRSA asks for" in told
+
+
+def test_a_tenants_list_is_signed_only_as_far_as_the_role_trusts_what_is_on_it() -> None:
+    listed = tuple(BoundServiceAccount(namespace, "web") for namespace in ("a", "victim"))
+    asking = irsa("i", replace(OURS, service_accounts=listed))
+    (candidate,) = candidates(seen(role(sid=make(LOST, ACCOUNT, "r", "a/i")), asking))
+    assert signed_anew(candidate, FACTS, KEYS).service_accounts == listed[:1]
+
+
 def test_a_role_that_two_would_have_is_told_of_both_and_signed_for_neither() -> None:
-    found = candidates(seen(role(), irsa("one", UPSTREAMS), irsa("two", OURS)))
+    found = candidates(seen(role(), irsa("one", UPSTREAMS), irsa("two", UPSTREAMS)))
     assert [(c.irsa.key, c.rival) for c in found] == [("a/one", "a/two"), ("a/two", "a/one")]
     assert sum("not signed" in line for line in lines(found)) == 2
-    assert candidates(seen(role(), irsa("one", UPSTREAMS), irsa("two", OURS)), "b") == []
+    assert candidates(seen(role(), irsa("one", UPSTREAMS), irsa("two", UPSTREAMS)), "b") == []
 
 
 def test_a_role_whose_lost_mark_says_adopted_is_signed_as_such_and_never_deleted() -> None:
@@ -118,7 +143,7 @@ def test_a_role_whose_lost_mark_says_adopted_is_signed_as_such_and_never_deleted
     ):
         asking = irsa("i", IRSAStatus())
         (candidate,) = candidates(seen(observed, asking))
-        after = replace(asking, status=signed_anew(candidate, ACCOUNT, KEYS))
+        after = replace(asking, status=signed_anew(candidate, FACTS, KEYS))
         assert whose(observed, "a/i", ACCOUNT, KEYS, after.status) is whose_is
         plan = decide_deletion(after, seen(observed, after).situation(after)).plan
         assert [type(action) for action in plan.actions] == kinds
@@ -127,6 +152,6 @@ def test_a_role_whose_lost_mark_says_adopted_is_signed_as_such_and_never_deleted
         assert ("deletes a role with its object" in told) == (do.DeleteRole in kinds)
         assert ("it is never deleted" in told) == (do.DeleteRole not in kinds)
     both = " ".join(
-        lines([*candidates(seen(tagged, irsa("i", IRSAStatus()))), *candidates(seen(role(), irsa("j", OURS)))])
+        lines([*candidates(seen(tagged, irsa("i", IRSAStatus()))), *candidates(seen(role(), irsa("j", UPSTREAMS)))])
     )
     assert "deletes a role with its object if cleanup is true, unless it is signed as adopted" in both

@@ -92,7 +92,7 @@ def judged(
 
 
 def vouched_for(status: IRSAStatus) -> bool:
-    return trusted_status(status, "op/i", ACCOUNT, KEYS) is status
+    return trusted_status(status, "op/i", ACCOUNT, KEYS, "op") is status
 
 
 def test_a_name_that_is_taken_makes_nobody_forget_what_an_adopted_role_had():
@@ -156,7 +156,7 @@ def test_nothing_that_somebody_wrote_into_a_list_of_former_roles_is_ever_signed(
         judged(forged, decision, None, whole=False),
         statuses.foretold(forged, decision, FACTS, KEYS),
         statuses.claimed(forged, mine, FACTS, KEYS),
-        signed_anew(candidate, ACCOUNT, KEYS),
+        signed_anew(candidate, FACTS, KEYS),
     ):
         assert after.record != Record()
         assert whose(role("theirs"), "op/i", ACCOUNT, KEYS, after) is Whose.UNMARKED

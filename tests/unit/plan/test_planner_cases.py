@@ -31,7 +31,7 @@ from irsa_manager.plan.diff_role import trust_difference
 from irsa_manager.plan.facts import NamespaceFact, Situation
 from irsa_manager.plan.mark import Whose, make, sign_record
 from irsa_manager.plan.observed import ObservedRole, ObservedServiceAccount
-from irsa_manager.plan.ownership import recorded
+from irsa_manager.plan.ownership import recorded, trusted_status
 from irsa_manager.plan.planner import decide
 from irsa_manager.plan.removal import decide_deletion
 from irsa_manager.trust.document import canonical, sids, subjects, too_deep
@@ -315,6 +315,16 @@ def test_what_points_to_a_role_that_is_gone_is_left_unless_it_was_this_objects()
     record = Record(sign_record(KEYS, recorded(status, "team-a/reports", ACCOUNT)))
     asking.status = replace(status, record=record)
     assert [a.namespace for a in decide_deletion(asking, seen).plan.actions] == ["team-a", "x"]
+    # The record vouches for the list as well: one that was added isn't the object's, and nothing of it is signed later.
+    other = ObservedServiceAccount(
+        "bees", "hand", uid="2", resource_version="1", annotations={names.ANNOTATION_ROLE_ARN: role.arn}
+    )
+    longer = (*status.service_accounts, BoundServiceAccount("bees", "hand"))
+    asking.status = replace(asking.status, service_accounts=longer)
+    seen = situation(service_accounts={**gone, ("bees", "hand"): other})
+    assert [a.namespace for a in decide_deletion(asking, seen).plan.actions] == ["team-a"]
+    kept = trusted_status(asking.status, asking.key, ACCOUNT, KEYS, FACTS.operator_namespace).service_accounts
+    assert kept == (BoundServiceAccount("team-a", "app"),)
 
 
 @pytest.mark.parametrize("kind", [Whose.MINE, Whose.ADOPTED])
