@@ -94,7 +94,7 @@ VARIABLES: Final[dict[str, str]] = {
         "', and tenancy.default ' + variables.otherwise) + \" doesn't allow \""
     ),
     "ask": (
-        "'). Nothing was changed. Ask who owns ' + variables.setup + ' to allow it in ' + (variables.ruled ? 'rule ' + "
+        "'). Nothing was changed. Ask who owns ' + variables.setup + ' to add to ' + (variables.ruled ? 'rule ' + "
         "variables.rules[0].name : 'a rule for namespace ' + request.namespace) + ': '"
     ),
     "kept": "object.?status.?keptBindings.orValue([]).map(b, b.split('/')[0])",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from irsa_manager.cli.pod_counts import PodCounts
     from irsa_manager.controller.survey import Verdict
     from irsa_manager.kube.client import Kube
+    from irsa_manager.kube.errors import KubeDenied
     from irsa_manager.plan.mark import MarkKeys
 
 
@@ -70,7 +71,7 @@ async def _plan(
     from irsa_manager.cli.manifests import as_stored
     from irsa_manager.cli.pod_counts import count_pods, touched
     from irsa_manager.controller.survey import survey
-    from irsa_manager.kube.errors import KubeForbidden
+    from irsa_manager.kube.errors import KubeDenied, KubeForbidden
 
     course.aside(*(f"passed over: {other}" for other in read.passed_over))
     if not read.manifests:
@@ -82,14 +83,20 @@ async def _plan(
         )
     async with open_place(where) as place:
         course.at(f"the API server {place.kube.server} to check the objects")
-        drafts = [await as_stored(place.kube, manifest) for manifest in read.manifests]
+        drafts: list[IRSA] = []
+        refused: list[Verdict] = []
+        for manifest in read.manifests:
+            try:
+                drafts.append(await as_stored(place.kube, manifest))
+            except KubeDenied as denied:
+                refused.append(_refused(manifest.key, denied))
         try:
             keys = key or await _keys(place.kube, operator)
         except KubeForbidden:
-            return _as_judged(course, place.kube.server, operator, drafts, output)
+            return _as_judged(course, place.kube.server, operator, drafts, refused, output)
         course.at(f"the cluster {place.kube.server} and the account's roles to be read")
         found = await survey(place.kube, place.aws, operator, keys, setup=setup, drafts=drafts)
-        verdicts = [found.verdict(draft) for draft in drafts]
+        verdicts = [*(found.verdict(draft) for draft in drafts), *refused]
         course.at(f"the API server {place.kube.server} to list pods")
         pods = await count_pods(place.kube, touched(each.decision for each in verdicts if each.decision is not None))
         if output in {"json", "yaml"}:
@@ -103,12 +110,25 @@ async def _plan(
     return 2 if any(verdict.pending for verdict in verdicts) else 0
 
 
-def _as_judged(course: Course, server: str, operator: str, drafts: list[IRSA], output: str) -> int:
+def _refused(key: str, denied: KubeDenied) -> Verdict:
+    """What the API server would say to an apply."""
+    from irsa_manager.api.tenancy_policy import NAME
+    from irsa_manager.controller.survey import Verdict
+    from irsa_manager.controller.telling import Told
+
+    if denied.policy == NAME:
+        return Verdict(key, told=(Told("TenancyDenied", denied.said),))
+    return Verdict(key, told=(Told(denied.code, f"{denied.message} {denied.hint}"),))
+
+
+def _as_judged(
+    course: Course, server: str, operator: str, drafts: list[IRSA], refused: list[Verdict], output: str
+) -> int:
     """What the controller has said of these, for who may not read the key by which whose a role is can be told."""
     from irsa_manager.controller.survey import as_judged
 
     found = [as_judged(draft) for draft in drafts]
-    verdicts = [verdict for verdict, _ in found]
+    verdicts = [*(verdict for verdict, _ in found), *refused]
     if output in {"json", "yaml"}:
         print_data("Plan", {"apiServer": server, "judgedBy": "controller", **as_data(verdicts)}, output)
     else:

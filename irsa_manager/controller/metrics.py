@@ -50,7 +50,7 @@ class Metrics:
             _PREFIX + "reconcile_duration_seconds", "Seconds of work on one object.", registry=self.registry
         )
         self.orphans = Gauge(
-            _PREFIX + "orphaned_roles", "Roles with our mark that no object names.", registry=self.registry
+            _PREFIX + "orphaned_roles", "Roles with our mark that are no object's.", registry=self.registry
         )
         self.leader = Gauge(_PREFIX + "leader", "1 where this process leads.", registry=self.registry)
         self.reconciles = Counter(

@@ -1,4 +1,4 @@
-"""Roles that bear this cluster's mark and that no object names: reported, never removed unasked.
+"""Roles that bear this cluster's mark and that are no object's: reported, never removed unasked.
 
 They are left by finalizers that were cut off by force, and by objects deleted with cleanup: false.
 """
@@ -13,12 +13,12 @@ from irsa_manager.plan.ownership import marks
 
 
 def orphans(
-    roles: Iterable[ObservedRole], keys: MarkKeys, account: str, named: Callable[[str], bool]
+    roles: Iterable[ObservedRole], keys: MarkKeys, account: str, owned: Callable[[ObservedRole], bool]
 ) -> list[ObservedRole]:
-    """Those of the account's roles. named: whether some object names a role of that name."""
+    """Those of the account's roles. owned: whether the role is some object's own: to name it makes it nobody's."""
     return [
         role
         for role in roles
-        if not named(role.name)
-        and any(judge(keys, account, role.name, "", text) is not Whose.UNMARKED for text in marks(role))
+        if any(judge(keys, account, role.name, "", text) is not Whose.UNMARKED for text in marks(role))
+        and not owned(role)
     ]

@@ -21,6 +21,7 @@ from irsa_manager.kube.events import EventRecorder
 from irsa_manager.kube.lease import LeadershipLost
 from irsa_manager.kube.resources import IRSASETUPS
 from irsa_manager.plan.mark import MarkKeys
+from irsa_manager.plan.ownership import left_by
 
 log = structlog.get_logger("irsa_manager.controller")
 
@@ -72,14 +73,16 @@ class SetupReporter:
         return whole
 
     def tell_orphans(self, resolved: Resolved, keys: MarkKeys) -> int:
-        """Tell of roles that bear our mark and that nobody names, once each; how many there are now."""
+        """Tell of roles that bear our mark and that are no object's, once each; how many there are now."""
         facts, setup = resolved.facts, resolved.setup
         assert facts is not None  # noqa: S101  (the caller has asked)
         roles = self._view.roles.roles.values()
-        found = orphans(roles, keys, facts.account, lambda name: bool(self._view.role_changed(name)))
+        found = orphans(roles, keys, facts.account, lambda role: self._view.owned(role, facts, keys))
         for role in found:
             if role.id not in self._orphans:
-                message = reasons.message("OrphanedRole", role=role.name, account=facts.account)
+                holder = left_by(role, facts.account, keys, ())
+                irsa = f"IRSA {holder}" if holder else "its IRSA"
+                message = reasons.message("OrphanedRole", role=role.name, account=facts.account, irsa=irsa)
                 log.warning(message, code="OrphanedRole", role=role.name)
                 if setup is not None:
                     self._event(setup, "OrphanedRole", message)

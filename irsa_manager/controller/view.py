@@ -18,12 +18,13 @@ from irsa_manager.controller.roles import RoleStore
 from irsa_manager.controller.verdicts import Verdicts
 from irsa_manager.kube.resources import Namespace, ServiceAccount, key_of, split_key
 from irsa_manager.plan.facts import ClusterFacts, NamespaceFact, Situation
-from irsa_manager.plan.mark import MarkKeys
+from irsa_manager.plan.mark import MarkKeys, looks_like_one
 from irsa_manager.plan.namespaces import Namespaces, is_glob, may_concern, resolve
-from irsa_manager.plan.observed import ObservedServiceAccount
+from irsa_manager.plan.observed import ObservedRole, ObservedServiceAccount
 from irsa_manager.plan.ownership import vouched
 from irsa_manager.plan.planner import incomplete
 from irsa_manager.plan.rivals import goes_before
+from irsa_manager.trust.document import sids
 
 Key = tuple[str, str]
 K = TypeVar("K", bound=Hashable)
@@ -293,6 +294,17 @@ class ClusterView:
             objects={*self.irsas, *self.unreadable_irsas} if self.unreadable_irsas else self.irsas,
         )
         return replace(situation, rival=goes_before(irsa, self._rivals(irsa), situation, self.verdicts.permitted))
+
+    def owned(self, role: ObservedRole, facts: ClusterFacts, keys: MarkKeys) -> bool:
+        """Whether the role is the own one of an object that names it.
+
+        Where its trust has lost the mark, nobody but who names it can say whose it was.
+        """
+        situation = self.verdicts.situation(facts, keys)
+        named = [irsa for key in self.role_changed(role.name) if (irsa := self.newest(key)) is not None]
+        if not any(looks_like_one(text) for text in sids(role.trust)):
+            return bool(named)
+        return any(self.verdicts.mine(irsa, role, situation) for irsa in named)
 
     def _rivals(self, irsa: IRSA) -> list[IRSA]:
         """The other objects that have or had a role of the name that this one wants."""

@@ -18,6 +18,13 @@ CODE_FORBIDDEN: Final = "PermissionMissing"
 CODE_REFUSED: Final = "KubernetesRefused"
 
 _LONGEST: Final = 1000
+_ADMISSION: Final = re.compile(
+    r"(?:ValidatingAdmissionPolicy '(?P<policy>[^']*)' with binding '[^']*' denied request"
+    r'|admission webhook "(?P<webhook>[^"]*)" denied the request)(?:: (?P<said>.*))?',
+    re.DOTALL,
+)
+"""As the API server words it (k8s.io/apiserver, plugin/policy/validating and plugin/webhook/errors)."""
+
 _WHOLE_VALUE: Final = re.compile(r'^Invalid value: (?:"object"|\{.*\}|\[.*\]|null): ', re.DOTALL)
 
 
@@ -48,6 +55,16 @@ class KubeForbidden(KubernetesError):  # noqa: N818
 
     verb: str = ""
     resource: str = ""
+
+
+class KubeDenied(KubernetesError):  # noqa: N818
+    """An admission policy or webhook refused the write; rights have nothing to do with it.
+
+    policy: name of the ValidatingAdmissionPolicy, "" for a webhook. said: what it says of it.
+    """
+
+    policy: str = ""
+    said: str = ""
 
 
 class KubeThrottled(KubernetesError):  # noqa: N818
@@ -131,6 +148,9 @@ def refused(
         )
         forbidden.verb, forbidden.resource = verb, resource
         return forbidden
+    denied = _ADMISSION.search(status.message) if code < 500 else None
+    if denied is not None:
+        return _denied(denied, target)
     if code == 403:
         forbidden = KubeForbidden(
             CODE_FORBIDDEN,
@@ -157,6 +177,20 @@ def refused(
     )
     invalid.causes = causes
     return invalid
+
+
+def _denied(found: re.Match[str], target: str) -> KubeDenied:
+    policy, said = found["policy"] or "", (found["said"] or "it doesn't say why").strip()[:_LONGEST]
+    who = f"ValidatingAdmissionPolicy {policy}" if policy else f"admission webhook {found['webhook']}"
+    error = KubeDenied(
+        CODE_REFUSED,
+        f"{target} was refused by {who}: {said.rstrip('.')}.",
+        left="Nothing was changed.",
+        hint=f"Ask who owns {who}, or change what it objects to.",
+        object=target,
+    )
+    error.policy, error.said = policy, said
+    return error
 
 
 def unavailable(server: str, why: str, *, verb: str, resource: str, target: str = "") -> KubeUnavailable:

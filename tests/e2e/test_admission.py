@@ -66,8 +66,23 @@ def test_a_refusal_is_seen_at_apply_and_what_was_there_is_the_controllers_to_jud
     # What happened, what was left, what to do next.
     assert attempt({"iamPolicies": [S3, ADMIN]}) == (
         f"Rule home doesn't allow policy {ADMIN} (allowed: {S3}). Nothing was changed. "
-        f"Ask who owns IRSASetup irsa-manager-system/admission to allow it in rule home: policies: [{ADMIN}]"
+        f"Ask who owns IRSASetup irsa-manager-system/admission to add to rule home: policies: [{ADMIN}]"
     )
+    # A plan says the same, as of any other object, and goes on with the rest.
+    asked = {"apiVersion": names.API_VERSION, "kind": "IRSA"}
+    manifests = [
+        {
+            **asked,
+            "metadata": {"name": irsa.name, "namespace": home},
+            "spec": spec(role, "web", home, iamPolicies=[ADMIN]),
+        },
+        {**asked, "metadata": {"name": "more", "namespace": home}, "spec": spec(unique("home"), "api", home)},
+    ]
+    planned = run(lab, "plan", "-f", "-", stdin=yaml.safe_dump_all(manifests))
+    assert planned.returncode == 2, planned.stderr
+    assert f"  ! TenancyDenied: Rule home doesn't allow policy {ADMIN} (allowed: {S3})." in planned.stdout
+    assert "1 of 2 with something wrong" in planned.stdout
+    assert "api" in planned.stdout
     assert "kube-system" in attempt({"serviceAccount": {"namespaces": ["kube-system"]}})
     assert "role name web (allowed: home-*)" in attempt({"iamRole": {"name": "web"}})
     # What a status may say gets past the check, and not past the controller.

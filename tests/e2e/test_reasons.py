@@ -219,12 +219,14 @@ def test_a_provider_that_can_not_be_read_or_accepts_nobody_is_told(
     lab.aws.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
 
 
-def test_a_role_that_nobody_names_is_an_event_of_the_setup_and_a_metric(lab: Lab) -> None:
+def test_a_role_that_is_nobodys_is_an_event_of_the_setup_and_a_metric(lab: Lab) -> None:
     setup: Any = lab.setup({})
     lab.wait_condition(setup, "Ready", "EksOIDCSetupReady")
     role, namespace = unique("role"), lab.namespace()
     irsa = lab.irsa(spec(role, "web", namespace, cleanup=False))
     irsa.wait_ready()
+    # To name it doesn't make it one's own.
+    lab.irsa(spec(role, "other", namespace)).wait_reason("Conflict", "False")
     irsa.delete()
     irsa.wait_gone()
     found = lambda: [  # noqa: E731
@@ -233,6 +235,6 @@ def test_a_role_that_nobody_names_is_an_event_of_the_setup_and_a_metric(lab: Lab
         if reason == "OrphanedRole" and role in message
     ]
     (message,) = lab.eventually(found, "the setup has the event")
-    assert message.endswith("It was left as it is. Create its IRSA again, or delete the role.")
+    assert message.endswith(f"It was left as it is. Create IRSA {OPERATOR}/{irsa.name} again, or delete the role.")
     assert lab.controller.metric("irsa_manager_orphaned_roles")[""] >= 1
     assert lab.aws.subjects(role) == {f"{namespace}/web"}

@@ -131,16 +131,17 @@ REASONS: Final = (
         kinds=("event",),
         summary="A role that this manager made has no object any more.",
         meaning=(
-            "The role carries this cluster's mark and no IRSA names it: its object lost its finalizer by hand, was "
-            "deleted while the manager was away for good, or isn't back after a restore. It is reported once, counted "
-            "by the metric irsa_manager_orphaned_roles, and left as it is: a mark alone never leads to a deletion."
+            "The role carries this cluster's mark and is no IRSA's, whoever names it: its object lost its finalizer by "
+            "hand, was deleted while the manager was away for good, or isn't back after a restore. It is reported "
+            "once, counted by the metric irsa_manager_orphaned_roles, and left as it is: a mark alone never leads to "
+            "a deletion."
         ),
         steps=(
             "To keep it: create the IRSA again under the same namespace and name; it takes the role up by the mark.",
             "Else delete the role.",
         ),
-        what="Role {role} in {account} carries this cluster's mark, and no IRSA names it.",
+        what="Role {role} in {account} carries this cluster's mark, and is no IRSA's.",
         left="It was left as it is.",
-        next="Create its IRSA again, or delete the role.",
+        next="Create {irsa} again, or delete the role.",
     ),
 )

@@ -214,7 +214,7 @@ def test_limit(cluster: Cluster, case: Case) -> None:
         assert cluster.named(case.says) in message
         _, _, todo = message.partition(" Nothing was changed. ")
         if case.opens:
-            asks = f"Ask who owns IRSASetup {cluster.tenants.operator}/main to allow it in rule team-a: "
+            asks = f"Ask who owns IRSASetup {cluster.tenants.operator}/main to add to rule team-a: "
             assert todo.startswith(asks + cluster.named(case.opens)), message
         else:
             assert todo == "Take iamRole.permissionsBoundary out: the rule sets its own on every role."
@@ -227,7 +227,7 @@ def test_word(cluster: Cluster, word: str) -> None:
     cluster.tenants.allow(cluster.rule(allow=others, targetNamespaces=["{a}*"]))
     for change in WORDS[word]:
         message = refusal(cluster.tenants.attempt(cluster.a, cluster.spec(change)))
-        assert message.endswith(f"to allow it in rule team-a: allow: [{word}]"), message
+        assert message.endswith(f"to add to rule team-a: allow: [{word}]"), message
     cluster.tenants.allow(cluster.rule(allow=[word], targetNamespaces=["{a}*"]))
     for change in WORDS[word]:
         answer = cluster.tenants.attempt(cluster.a, cluster.spec(change))
@@ -304,7 +304,7 @@ def test_own_namespace(cluster: Cluster) -> None:
         assert message.startswith(
             f"No rule selects namespace {cluster.a}, and tenancy.default OwnNamespace doesn't allow "
         ), message
-        assert f"to allow it in a rule for namespace {cluster.a}: " in message
+        assert f"to add to a rule for namespace {cluster.a}: " in message
 
 
 def test_unrestricted(cluster: Cluster) -> None:

@@ -132,10 +132,7 @@ def test_its_refusals_are_said_in_full(cluster: tuple[Tenants, str], field: str)
     here.allow(*rules({**rule, field: rule[field][:-1]}))
     message = refusal(here.attempt(name, longest_object(tenancy_policy.MOST_NAMESPACES)))
     assert message.startswith(f"Rule big doesn't allow {FITS[field]} "), message
-    assert (
-        f"Nothing was changed. Ask who owns IRSASetup {here.operator}/main to allow it in rule big: {field}: "
-        in message
-    )
+    assert f"Nothing was changed. Ask who owns IRSASetup {here.operator}/main to add to rule big: {field}: " in message
     assert len(message.encode()) <= MESSAGE_BYTES
 
 

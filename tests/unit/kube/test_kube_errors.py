@@ -12,6 +12,7 @@ from irsa_manager.api.errors import KubernetesError
 from irsa_manager.kube.errors import (
     KubeAlreadyExists,
     KubeConflict,
+    KubeDenied,
     KubeExpired,
     KubeForbidden,
     KubeInvalid,
@@ -122,3 +123,30 @@ def test_a_kind_that_is_not_installed_is_told_apart_from_an_object_that_is_not_t
     assert isinstance(error, KubeNotFound)
     assert error.message == "https://server doesn't know irsas: 404 page not found."
     assert "irsa-manager crds apply" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "who", "policy"),
+    [
+        (
+            403,
+            """irsas "x" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: No. Ask.""",
+            "ValidatingAdmissionPolicy p",
+            "p",
+        ),
+        (
+            422,
+            """x is invalid: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: No. Ask.""",
+            "policy",
+            "p",
+        ),
+        (400, 'admission webhook "w.example.test" denied the request: No. Ask.', "webhook w.example.test", ""),
+        (403, 'admission webhook "w.example.test" denied the request', "webhook w.example.test", ""),
+    ],
+)
+def test_a_refusal_at_admission_is_no_missing_right(code: int, message: str, who: str, policy: str) -> None:
+    error = error_for(Status(message=message, reason="Forbidden", code=code))
+    assert isinstance(error, KubeDenied)
+    assert who.lower() in error.message.lower()
+    assert (error.policy, error.said) == (policy, "No. Ask." if "No." in message else "it doesn't say why")
+    assert "Grant" not in error.hint
