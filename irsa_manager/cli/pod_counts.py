@@ -20,9 +20,6 @@ Account = tuple[str, str]
 AT_ONCE: Final = 16
 """Requests under way."""
 
-LIVING: Final = "status.phase!=Succeeded,status.phase!=Failed"
-"""https://kubernetes.io/docs/concepts/overview/working-with-objects/field-selectors/#list-of-supported-fields"""
-
 NAMED: Final = 3
 """Namespaces that the note names."""
 
@@ -56,6 +53,7 @@ def touched(decisions: Iterable[Decision]) -> set[Account]:
 async def count_pods(kube: Kube, accounts: Iterable[Account]) -> PodCounts:
     """Count the pods that aren't over. Raises KubernetesError for all but a missing right."""
     from irsa_manager.kube.errors import KubeForbidden
+    from irsa_manager.kube.pods import living_pods
 
     found: dict[Account, int] = {}
     unseen: set[str] = set()
@@ -66,17 +64,9 @@ async def count_pods(kube: Kube, accounts: Iterable[Account]) -> PodCounts:
             if account[0] in unseen:
                 return
             try:
-                found[account] = await _living(kube, *account)
+                found[account] = len(await living_pods(kube, *account))
             except KubeForbidden:
                 unseen.add(account[0])
 
     await asyncio.gather(*(count(account) for account in sorted(set(accounts))))
     return PodCounts(found, tuple(sorted(unseen)))
-
-
-async def _living(kube: Kube, namespace: str, name: str) -> int:
-    from irsa_manager.kube.resources import PODS
-
-    which = f"spec.serviceAccountName={name},{LIVING}"
-    pages = kube.pages(PODS, namespace, field_selector=which, metadata_only=True)
-    return sum([len(page.items) async for page in pages])

@@ -105,9 +105,10 @@ async def _pods(kube: Kube, irsas: Iterable[IRSA]) -> dict[tuple[str, str], int]
     """The pods that aren't over, by namespace and ServiceAccount; None where they may not be listed."""
     import asyncio
 
-    from irsa_manager.cli.pod_counts import AT_ONCE, LIVING
+    from irsa_manager.cli.pod_counts import AT_ONCE
     from irsa_manager.cli.status_lines import accounts_of
     from irsa_manager.kube.errors import KubeForbidden
+    from irsa_manager.kube.pods import LIVING
     from irsa_manager.kube.resources import PODS
 
     found: dict[tuple[str, str], int] = {}

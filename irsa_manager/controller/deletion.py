@@ -11,6 +11,7 @@ from irsa_manager.api.irsa import IRSA
 from irsa_manager.controller import status as statuses
 from irsa_manager.controller.carry_out import Outcome
 from irsa_manager.controller.context import Context, now
+from irsa_manager.controller.cut_off import carry_out
 from irsa_manager.controller.in_use import in_use, still_on_it
 from irsa_manager.controller.intents import claim
 from irsa_manager.controller.looking import see
@@ -74,7 +75,7 @@ class Deletion:
         irsa = await claim(self._c, irsa, facts, at)
         decision = decide_deletion(irsa, self._c.view.situation(irsa, facts, self._c.keys))
         plan = decision.plan if unread is None else Plan(tuple(a for a in decision.plan.actions if _disarms(a)))
-        outcome = await self._c.hands.carry_out(plan)
+        outcome = await carry_out(self._c, irsa, plan)
         self._c.reporter.tell(irsa, outcome, facts.account, None)
         if unread is not None and not outcome.failures:
             await self._c.reporter.write_status(irsa, statuses.deleting(irsa, [error_told(unread)], at))
@@ -110,7 +111,7 @@ class Deletion:
                 self._c.reporter.warn(irsa, told)
                 return STALLED_SECONDS
             decision = decide_release(irsa, situation)
-            outcome = await self._c.hands.carry_out(decision.plan)
+            outcome = await carry_out(self._c, irsa, decision.plan)
             self._c.reporter.tell(irsa, outcome, facts.account, None)
             if outcome.failures:
                 return await self._deletion_waits(irsa, outcome, at)

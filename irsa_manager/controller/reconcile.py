@@ -22,6 +22,7 @@ from irsa_manager.controller import status as statuses
 from irsa_manager.controller.carry_out import TAGGING, Failure, Outcome
 from irsa_manager.controller.context import Context
 from irsa_manager.controller.context import now as time_now
+from irsa_manager.controller.cut_off import carry_out
 from irsa_manager.controller.deletion import Deletion
 from irsa_manager.controller.in_use import in_use, still_on_it
 from irsa_manager.controller.intents import claim, intended
@@ -159,7 +160,7 @@ class Reconciler:
         decision = decide(irsa, situation, tagging=self._c.hands.tagging, rewrite=rewrite)
         if decision.ready_problem is not None:
             told = problem_told(decision.ready_problem)
-            outcome = await self._c.hands.carry_out(decision.plan)
+            outcome = await carry_out(self._c, irsa, decision.plan)
             self._c.reporter.tell(irsa, outcome, facts.account, None)
             await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, told, now))
             self._c.reporter.warn(irsa, told)
@@ -176,7 +177,7 @@ class Reconciler:
         if irsa.metadata.generation != planned or irsa.metadata.deleting:
             # Changed meanwhile: what was planned isn't what is asked for any more.
             return 0.0
-        outcome = await self._c.hands.carry_out(decision.plan)
+        outcome = await carry_out(self._c, irsa, decision.plan)
         taken = next((f for f in outcome.failures if isinstance(f.error, AwsExists)), None)
         if taken is not None:
             return await self._name_taken(irsa, taken, facts, perhaps_ours=perhaps_ours)
@@ -201,7 +202,7 @@ class Reconciler:
 
     async def _give_back(self, irsa: IRSA, decision: Decision, facts: ClusterFacts, now: str) -> float | None:
         """Give an adopted role back that the spec no longer adopts; what it had is forgotten only when that is done."""
-        outcome = await self._c.hands.carry_out(decision.plan)
+        outcome = await carry_out(self._c, irsa, decision.plan)
         self._c.reporter.tell(irsa, outcome, facts.account, None)
         gone, name = outcome.role_gone, irsa.status.role.name
         if gone:

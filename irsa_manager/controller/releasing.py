@@ -25,6 +25,8 @@ from irsa_manager.kube.lease import LEASE_SECONDS
 from irsa_manager.kube.resources import IRSAS, LEASES, Lease
 
 EVENTS_SECONDS = 5.0
+TRIES = 10
+TRY_AGAIN_SECONDS = 0.3
 
 
 def live(lease: Lease | None, now: datetime) -> bool:
@@ -80,10 +82,19 @@ async def release_here(kube: Kube, aws: Aws, found: Survey, irsas: Sequence[IRSA
 
 async def _release(kube: Kube, deletion: Deletion, irsa: IRSA) -> str:
     namespace, name = irsa.metadata.namespace, irsa.metadata.name
+    after: IRSA | None = irsa
     try:
-        with suppress(KubeConflict, KubeNotFound):  # a controller without a Lease may be faster; see what is there now
-            await deletion.release(irsa)
-        after = await kube.get(IRSAS, namespace, name)
+        for _ in range(TRIES):
+            assert after is not None  # noqa: S101  (else it is released)
+            outrun = False
+            try:
+                await deletion.release(after)
+            except (KubeConflict, KubeNotFound):  # a controller without a Lease is at it too: see what is there now
+                outrun = True
+            after = await kube.get(IRSAS, namespace, name)
+            if released(after) or not outrun:
+                break
+            await asyncio.sleep(TRY_AGAIN_SECONDS)
     except KubernetesError as error:
         return str(error)
     except IrsaError as error:

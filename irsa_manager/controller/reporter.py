@@ -108,6 +108,13 @@ class Reporter:
         """One event of the catalogue on the object."""
         self._record_on_irsa(irsa, code, reasons.message(code, **values))
 
+    def in_use(self, irsa: IRSA, service_account: str, pods: str, count: int) -> None:
+        """A ServiceAccount that pods use is about to be deleted. service_account: namespace/name."""
+        message = reasons.message("ServiceAccountInUse", service_account=service_account, count=count, pods=pods)
+        log.warning(message, object=f"IRSA {irsa.key}", code="ServiceAccountInUse")
+        self._record_on_irsa(irsa, "ServiceAccountInUse", message)
+        self._record_on_account(service_account, "ServiceAccountInUse", message)
+
     def _record_on_irsa(self, irsa: IRSA, code: str, message: str) -> None:
         self._events.record_about(IRSAS, irsa.metadata, type=reasons.get(code).event_type, reason=code, message=message)
 

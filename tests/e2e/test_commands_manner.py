@@ -20,12 +20,13 @@ from irsa_manager.api import names
 LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{OPERATOR}/leases"
 
 
-def pod(lab: Lab, namespace: str, account: str, phase: str = "") -> None:
+def pod(lab: Lab, namespace: str, account: str, phase: str = "") -> str:
     name = unique("p")
     body: dict[str, Any] = {"containers": [{"name": "c", "image": "none"}], "serviceAccountName": account}
     lab.create(f"/api/v1/namespaces/{namespace}/pods", {"metadata": {"name": name}, "spec": body})
     if phase:
         lab.patch(f"/api/v1/namespaces/{namespace}/pods/{name}/status", {"status": {"phase": phase}})
+    return name
 
 
 def lines(text: str) -> list[str]:
@@ -56,6 +57,26 @@ def test_a_plan_counts_the_living_pods_of_what_it_changes_or_deletes(lab: Lab) -
     pod(lab, new, "web")
     fewer = run(lab, "plan", "-f", "-", stdin=manifest(name, spec(role, "web", used, idle)))
     assert f"- sa {new}/web no longer among the object's ServiceAccounts (used by 1 pod)" in lines(fewer.stdout)
+
+
+def test_the_pods_of_a_service_account_are_named_before_it_goes(lab: Lab) -> None:
+    role, kept, left, idle = unique("role"), lab.namespace(), lab.namespace(), lab.namespace()
+    irsa = lab.irsa(spec(role, "web", kept, left, idle))
+    irsa.wait_ready()
+    pod(lab, left, "web", "Succeeded")
+    named = pod(lab, left, "web")
+    irsa.patch({"serviceAccount": {"namespaces": [kept]}})
+    irsa.wait_event("ServiceAccountReleased", f"{left}/web")
+    told = [message for reason, message in lab.events(OPERATOR, "IRSA", irsa.name) if reason == "ServiceAccountInUse"]
+    assert told == [
+        f"ServiceAccount {left}/web is about to be deleted, and 1 pod would go on using it: {named}. They aren't "
+        "touched, but their tokens end, also those for the Kubernetes API. Restart them with another ServiceAccount, "
+        "or ask for this one again and restart them."
+    ]
+    lines_ = [
+        line for line in lab.controller.lines() if line.get("code") == "ServiceAccountInUse" and left in str(line)
+    ]
+    assert [line["level"] for line in lines_] == ["warning"]
 
 
 def test_quiet_leaves_the_result_and_verbose_shows_the_calls(lab: Lab) -> None:

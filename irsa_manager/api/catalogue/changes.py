@@ -115,6 +115,24 @@ REASONS: Final = (
         what="ServiceAccount {service_account} was released from role {role}: {how}.",
     ),
     Reason(
+        code="ServiceAccountInUse",
+        kinds=("event",),
+        summary="A ServiceAccount is deleted that pods use.",
+        meaning=(
+            "The manager made the ServiceAccount, and it isn't asked for any more: the object is being deleted, or its "
+            "namespace or name left the spec. With it the tokens of its pods end, those for the Kubernetes API as well "
+            "as those for AWS. It takes list on pods; without it nothing is said."
+        ),
+        steps=(
+            "To keep it: put namespace and name back into the spec. It is made anew; restart the pods, whose tokens "
+            "are the old one's.",
+            "Else run the pods with another ServiceAccount.",
+        ),
+        what="ServiceAccount {service_account} is about to be deleted, and {count:pod} would go on using it: {pods}.",
+        left="They aren't touched, but their tokens end, also those for the Kubernetes API.",
+        next="Restart them with another ServiceAccount, or ask for this one again and restart them",
+    ),
+    Reason(
         code="DriftRepaired",
         kinds=("event",),
         severity="normal",

@@ -47,7 +47,7 @@ class TestEntry:
         assert reason.stalled == ("Stalled" in reason.kinds)
 
     def test_changes_are_normal_events(self, reason: Reason) -> None:
-        if reason.kinds == ("event",) and reason.code != "OrphanedRole":
+        if reason.kinds == ("event",) and reason.code not in {"OrphanedRole", "ServiceAccountInUse"}:
             assert reason.event_type == "Normal"
 
     def test_names_only_commands_that_exist(self, reason: Reason) -> None:

@@ -69,6 +69,7 @@ SHOWN = {
     "::test_a_found_one_keeps_everything_else_and_is_released_and_not_deleted",
     "ServiceAccountReleased": "e2e/test_reasons.py::test_each_change_of_an_object_has_its_event",
     "DriftRepaired": "e2e/test_accounts_by_hand.py::test_an_edited_and_a_removed_annotation_are_put_back",
+    "ServiceAccountInUse": "e2e/test_commands_manner.py::test_the_pods_of_a_service_account_are_named_before_it_goes",
     "OrphanedRole": "e2e/test_reasons.py::test_a_role_that_is_nobodys_is_an_event_of_the_setup_and_a_metric",
     # Commands
     "Usage": "unit/cli/test_cli_frame.py",
