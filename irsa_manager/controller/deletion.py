@@ -14,9 +14,10 @@ from irsa_manager.controller.context import Context, now
 from irsa_manager.controller.cut_off import carry_out
 from irsa_manager.controller.in_use import in_use, still_on_it
 from irsa_manager.controller.intents import claim
-from irsa_manager.controller.looking import see
-from irsa_manager.controller.telling import error_told, failure_told
+from irsa_manager.controller.looking import doubted, see
+from irsa_manager.controller.telling import error_told, failure_told, problem_told
 from irsa_manager.controller.trouble import (
+    SOON_SECONDS,
     STALLED_SECONDS,
     UNREADY_SECONDS,
     other_account,
@@ -28,12 +29,13 @@ from irsa_manager.controller.trouble import (
 from irsa_manager.controller.workers import TryAgain
 from irsa_manager.plan import actions as do
 from irsa_manager.plan.actions import Plan
-from irsa_manager.plan.facts import ClusterFacts
+from irsa_manager.plan.facts import ClusterFacts, Situation
+from irsa_manager.plan.mark import Whose
+from irsa_manager.plan.own_roles import marked_roles
 from irsa_manager.plan.ownership import upstreams, vouched
 from irsa_manager.plan.planner import incomplete
+from irsa_manager.plan.problems import left_unproved
 from irsa_manager.plan.removal import decide_deletion, decide_release
-
-SOON_SECONDS = 3.0
 
 log = structlog.get_logger("irsa_manager.controller")
 
@@ -73,7 +75,8 @@ class Deletion:
             return STALLED_SECONDS
         unread = await self._look(irsa, facts)
         irsa = await claim(self._c, irsa, facts, at)
-        decision = decide_deletion(irsa, self._c.view.situation(irsa, facts, self._c.keys))
+        situation = self._c.view.situation(irsa, facts, self._c.keys)
+        decision = decide_deletion(irsa, situation)
         plan = decision.plan if unread is None else Plan(tuple(a for a in decision.plan.actions if _disarms(a)))
         outcome = await carry_out(self._c, irsa, plan)
         self._c.reporter.tell(irsa, outcome, facts.account, None)
@@ -84,6 +87,10 @@ class Deletion:
             if self._may_appear(irsa):
                 # A create whose answer was lost may still come to light: IAM shows writes late.
                 return SOON_SECONDS
+            if await self._doubted(irsa, facts, situation):
+                return SOON_SECONDS
+            for problem in left_unproved(irsa, situation):
+                self._c.reporter.say(irsa, problem_told(problem))
             await self._let_go(irsa)
             return None
         if outcome.role_gone:
@@ -115,6 +122,8 @@ class Deletion:
             self._c.reporter.tell(irsa, outcome, facts.account, None)
             if outcome.failures:
                 return await self._deletion_waits(irsa, outcome, at)
+            if await self._doubted(irsa, facts, situation):
+                return SOON_SECONDS
         held = names.FINALIZER in irsa.metadata.finalizers
         if held or adopted:
             role = irsa.status.role
@@ -143,6 +152,15 @@ class Deletion:
                     else:
                         log.debug("passed over, since only the status names it", role=name, object=f"IRSA {irsa.key}")
         return wrong
+
+    async def _doubted(self, irsa: IRSA, facts: ClusterFacts, situation: Situation) -> bool:
+        """Whether an adopted role that seems to be given back may still have something of ours. Raises AwsError.
+
+        What it had is forgotten with the object.
+        """
+        adopted = marked_roles(irsa, situation, (Whose.ADOPTED,))
+        named = [irsa.status.role.name] if irsa.status.adoption is not UNSET else []
+        return any([await doubted(self._c, irsa, facts, name) for name in {*(r.name for r in adopted), *named}])
 
     def _may_appear(self, irsa: IRSA) -> bool:
         # A role's name is in the status before the role is made.

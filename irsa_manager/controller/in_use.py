@@ -25,7 +25,8 @@ async def still_on_it(aws: Aws, roles: RoleStore, failure: Failure) -> bool:
     name = failure.action.role
     try:
         role = await read_role(aws, name)
-        roles.saw(name, role)
+        # IAM has just said that something is on it: that outweighs what was known.
+        roles.believe(name, role)
         if role is None or role.attached or role.inline:
             return True
         profiles = await read_instance_profiles(aws, name)

@@ -47,6 +47,17 @@ async def look_for(context: Context, irsa: IRSA, facts: ClusterFacts, name: str)
     return await look(context.aws, context.view.roles, name, role_arn(irsa, facts, name))
 
 
+async def doubted(context: Context, irsa: IRSA, facts: ClusterFacts, name: str) -> bool:
+    """Whether what is known of that role may lack what a process before this one wrote; it is read again if it helps.
+
+    Raises AwsError.
+    """
+    roles = context.view.roles
+    if roles.doubtful(name) and not roles.young:
+        await see(context, irsa, facts, name)
+    return roles.doubtful(name)
+
+
 async def see(context: Context, irsa: IRSA, facts: ClusterFacts, name: str) -> bool:
     """Look at that role and note what is seen; whether it is news. Raises AwsError."""
     return context.view.roles.saw(name, await look_for(context, irsa, facts, name))

@@ -113,6 +113,7 @@ class Operator:
 
     async def _lead(self) -> None:
         self._metrics.leader.set(1)
+        self._view.roles.begin()
         pacer = Pacer(self._settings.calls_per_second)
         async with open_aws(self._settings.aws, pacer=pacer, on_call=self._metrics.called, guard=self._guard) as aws:
             await self._work(aws, pacer)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from datetime import datetime
 from typing import Any
 
 import structlog
@@ -17,22 +16,23 @@ from msgspec.structs import replace
 
 from irsa_manager.api import names, reasons
 from irsa_manager.api.errors import AwsError, AwsExists, IrsaError, KubernetesError
-from irsa_manager.api.irsa import IRSA, BoundServiceAccount
+from irsa_manager.api.irsa import IRSA
 from irsa_manager.controller import status as statuses
-from irsa_manager.controller.carry_out import TAGGING, Failure, Outcome
+from irsa_manager.controller.carry_out import Failure
+from irsa_manager.controller.concluding import REWRITE_SECONDS, Conclusion, seconds_since
 from irsa_manager.controller.context import Context
 from irsa_manager.controller.context import now as time_now
 from irsa_manager.controller.cut_off import carry_out
 from irsa_manager.controller.deletion import Deletion
-from irsa_manager.controller.in_use import in_use, still_on_it
-from irsa_manager.controller.intents import claim, intended
-from irsa_manager.controller.looking import look_for, see
+from irsa_manager.controller.intents import SKEW_SECONDS, claim, intended
+from irsa_manager.controller.looking import doubted, look_for, see
+from irsa_manager.controller.roles import HOLD_SECONDS
 from irsa_manager.controller.telling import Told, error_told, failure_told, problem_told
 from irsa_manager.controller.trouble import (
+    SOON_SECONDS,
     STALLED_SECONDS,
     UNREADY_SECONDS,
     describes,
-    not_usable,
     other_account,
     role_names,
     spec_role,
@@ -44,15 +44,11 @@ from irsa_manager.kube.lease import LeadershipLost
 from irsa_manager.kube.resources import IRSAS
 from irsa_manager.plan import actions as do
 from irsa_manager.plan.decision import Decision
-from irsa_manager.plan.desired import DesiredRole
-from irsa_manager.plan.facts import ClusterFacts
+from irsa_manager.plan.facts import ClusterFacts, Situation
 from irsa_manager.plan.observed import ObservedRole
 from irsa_manager.plan.ownership import noted, upstreams, vouched
 from irsa_manager.plan.planner import decide, incomplete
 from irsa_manager.plan.takeover import audiences_asked, left_by_upstream
-
-REWRITE_SECONDS = 600.0
-"""How often what can't be read is written again."""
 
 log = structlog.get_logger("irsa_manager.controller")
 
@@ -64,6 +60,7 @@ class Reconciler:
         self._c = context
         self._roles = context.view.roles
         self._deletion = Deletion(context)
+        self._conclusion = Conclusion(context)
         self._rewritten: dict[str, float] = {}
 
     async def reconcile(self, key: str) -> float | None:
@@ -74,7 +71,7 @@ class Reconciler:
             return None
         log.debug("looking at it", object=f"IRSA {key}", resourceVersion=irsa.metadata.resource_version)
         found, irsa = irsa, self._c.view.believed(irsa, self._c.keys)
-        if irsa is not found:
+        if found.status.record.mac and irsa is not found:
             log.warning("a status from before was put back: it proves nothing", object=f"IRSA {key}")
         try:
             if upstreams(irsa, self._c.operator_namespace) and not noted(irsa):
@@ -157,6 +154,9 @@ class Reconciler:
             irsa = await self._c.reporter.write_status(irsa, after)
             situation = self._c.view.situation(irsa, facts, self._c.keys)
         rewrite = self._rewrite_due(irsa)
+        settling = self._just_given_back(irsa, situation, now)
+        if settling:
+            return settling
         decision = decide(irsa, situation, tagging=self._c.hands.tagging, rewrite=rewrite)
         if decision.ready_problem is not None:
             told = problem_told(decision.ready_problem)
@@ -186,7 +186,24 @@ class Reconciler:
         if decision.adopting and not outcome.stopped and decision.role is not None:
             self._c.reporter.event(irsa, "RoleAdopted", role=decision.role.name, account=facts.account)
         self._c.reporter.tell(irsa, outcome, facts.account, decision.desired.role.trust if decision.desired else None)
-        return await self._conclude(irsa, decision, outcome, facts, now)
+        return await self._conclusion.conclude(irsa, decision, outcome, facts, now)
+
+    def _just_given_back(self, irsa: IRSA, situation: Situation, now: str) -> float:
+        """Seconds until a role that was given back a moment ago may be adopted again, 0.0 where nothing is to wait for.
+
+        IAM may still show it as it was while it was adopted: that would be taken for what it had.
+        """
+        assert irsa.spec is not UNSET  # noqa: S101  (incomplete() was asked)
+        if irsa.spec.iam_role.management_policy != "Adopt" or irsa.status.adoption is not UNSET:
+            return 0.0
+        ready, role = irsa.status.condition("Ready"), self._roles.get(spec_role(irsa))
+        times = [irsa.status.last_sync_time, ready.last_transition_time if ready and ready.reason == "Released" else ""]
+        ages = [age for time in times if (age := seconds_since(time, now)) is not None]
+        lately = any(-SKEW_SECONDS <= age <= HOLD_SECONDS for age in ages)
+        if self._roles.young and lately:
+            return SOON_SECONDS
+        ours = role is not None and self._c.view.verdicts.mine(irsa, role, situation)
+        return SOON_SECONDS if not ours and self._roles.settling(spec_role(irsa)) else 0.0
 
     async def _otherwise(self, irsa: IRSA, facts: ClusterFacts) -> bool:
         """Whether the role that is about to be adopted isn't as it was seen last.
@@ -214,8 +231,10 @@ class Reconciler:
             raise TryAgain(told.code, told.message)
         if outcome.outrun:
             return 0.5
+        if await doubted(self._c, irsa, facts, name):
+            return SOON_SECONDS
         self._c.reporter.event(irsa, "RoleReleased", role=name, account=facts.account)
-        await self._c.reporter.write_status(irsa, statuses.gave_back(irsa, decision, facts, self._c.keys))
+        await self._c.reporter.write_status(irsa, statuses.gave_back(irsa, decision, facts, self._c.keys, now))
         return 0.0
 
     async def _prepare(self, irsa: IRSA, decision: Decision, facts: ClusterFacts, now: str) -> IRSA:
@@ -224,141 +243,17 @@ class Reconciler:
         if (actions or decision.adopting) and decision.role_problem is None and not decision.referenced:
             after = statuses.foretold(irsa, decision, facts, self._c.keys)
         creating = next((a for a in actions if isinstance(a, do.CreateRole)), None)
-        if creating is not None and self._blind:
+        if creating is not None and self._roles.unreadable:
             after = statuses.intending(replace(irsa, status=after), creating.role, facts, self._c.keys, now)
         if actions and irsa.status.observed_generation != irsa.metadata.generation:
             after = statuses.progressing(replace(irsa, status=after), now)
         return await self._c.reporter.write_status(irsa, after)
-
-    @property
-    def _blind(self) -> bool:
-        """Whether no role can be read: neither by sweeps nor singly."""
-        return not self._roles.complete and self._roles.blind
 
     def _rewrite_due(self, irsa: IRSA) -> bool:
         """Whether what can't be read is to be written again: at the start, after a change, and every ten minutes."""
         written = self._rewritten.get(irsa.key)
         changed = irsa.status.observed_generation != irsa.metadata.generation
         return changed or written is None or time.monotonic() - written > REWRITE_SECONDS
-
-    async def _conclude(
-        self, irsa: IRSA, decision: Decision, outcome: Outcome, facts: ClusterFacts, now: str
-    ) -> float | None:
-        desired = decision.desired
-        assert desired is not None  # noqa: S101  (of a living object)
-        role = self._roles.get(desired.role.name)
-        role_told = problem_told(decision.role_problem) if decision.role_problem else None
-        accounts_told = problem_told(decision.accounts_problem) if decision.accounts_problem else None
-        bound = self._really_bound(decision, outcome)
-        for failure in outcome.failures:
-            if in_use(failure) and await still_on_it(self._c.aws, self._roles, failure):
-                raise TryAgain("RoleInUse", "An old role has policies that weren't known; they are taken off next.")
-            told = failure_told(failure, outcome.done, desired.role, role, outcome.failures, len(bound))
-            if isinstance(failure.action, do.AwsAction):
-                if isinstance(failure.action, do.TagRole | do.UntagRole) and not self._c.hands.tagging:
-                    continue
-                role_told = role_told or told
-            else:
-                accounts_told = accounts_told or told
-        if decision.role_warning is not None:
-            role_told = role_told or problem_told(decision.role_warning)
-        gone = outcome.role_gone
-        if gone and not self._roles.settling(gone):
-            # Deleted behind our back since the last sweep, maybe the old role of a rename: look, and go on from there.
-            if await see(self._c, irsa, facts, gone):
-                return 0.0
-            raise TryAgain("AWSUnavailable", f"Role {gone} is there for some calls and not for others.")
-        if role is not None and role_told is None and not self._c.hands.tagging:
-            role_told = self._untagged(desired.role, role)
-        if role is None and role_told is None:
-            # It went while we worked on it: nothing may be said to be ready that isn't there.
-            raise TryAgain("AWSUnavailable", f"Role {desired.role.name} can't be seen any more.")
-        fresh = any(isinstance(a, do.CreateRole) for a in outcome.done)
-        settling = fresh or self._still_settling(irsa, now)
-        ready_told = not_usable(self._c.resolved())
-        outrun = outcome.outrun and not outcome.failures
-        after = statuses.judged(
-            irsa,
-            replace(decision, bound=bound, old_roles=self._still_there(decision)),
-            role,
-            facts,
-            self._c.keys,
-            role_told=role_told,
-            accounts_told=accounts_told,
-            ready_told=ready_told,
-            settling=settling,
-            blind=self._blind,
-            changed=bool(outcome.done),
-            whole=not outcome.failures and not outcome.outrun,
-            unanswered=outcome.unanswered,
-            now=now,
-        )
-        if outrun:
-            # Not all of it was done: what was said before, be it only that it is in progress, still holds.
-            said = irsa.status
-            after = replace(after, conditions=said.conditions, observed_generation=said.observed_generation)
-        await self._c.reporter.write_status(irsa, after)
-        if outrun:
-            return 0.5
-        if role_told is None and accounts_told is None and ready_told is None:
-            self._c.reporter.forget(irsa.key)
-        for wrong in (role_told, accounts_told, ready_told):
-            if wrong is not None:
-                self._c.reporter.warn(irsa, wrong)
-        if outcome.transient is not None or outcome.role_gone:
-            error = outcome.transient or outcome.failures[0].error
-            raise TryAgain(error.code, error.message) from error
-        if outcome.outrun:
-            return 0.5
-        if outcome.failures:
-            return STALLED_SECONDS
-        if decision.role_problem is not None and outcome.done:
-            # What stood in the way may be gone now.
-            return 0.0
-        if settling:
-            return statuses.SETTLE_SECONDS
-        blind = role is not None and None in (role.trust, role.attached, role.inline)
-        return REWRITE_SECONDS + 1 if blind else None
-
-    def _really_bound(self, decision: Decision, outcome: Outcome) -> tuple[BoundServiceAccount, ...]:
-        """The ServiceAccounts that are bound now: those whose binding succeeded, and those whose release didn't yet."""
-        done = {(a.namespace, a.name) for a in outcome.done if isinstance(a, do.KubeAction)}
-        undone = {(a.namespace, a.name) for a in decision.plan.actions if isinstance(a, do.KubeAction)} - done
-        wanted = {(b.namespace, b.name) for b in decision.bound}
-        before = {(b.namespace, b.name): b for b in decision.before.service_accounts}
-        still = {key for key in undone if key in before and self._c.view.points(key)}
-        bound = [b for b in decision.bound if (b.namespace, b.name) not in undone - still]
-        return tuple(sorted([*bound, *(before[key] for key in still - wanted)]))
-
-    @staticmethod
-    def _untagged(desired: DesiredRole, role: ObservedRole) -> Told | None:
-        """What is wrong where tags can't be written: nothing, unless the spec asks for some that aren't there."""
-        found = {key.lower(): value for key, value in (role.tags or {}).items()}
-        if all(found.get(key.lower()) == value for key, value in desired.tags.items()):
-            return None
-        values: dict[str, Any] = {
-            "action": TAGGING,
-            "principal": "the manager's identity",
-            "resource": role.arn,
-            "done": "everything but the tags",
-        }
-        return Told("PermissionMissing", reasons.message("PermissionMissing", **values))
-
-    def _still_there(self, decision: Decision) -> tuple[ObservedRole, ...]:
-        """Of a rename's old roles those that the plan didn't get rid of."""
-        return tuple(role for role in decision.old_roles if self._roles.get(role.name) is not None)
-
-    def _still_settling(self, irsa: IRSA, now: str) -> bool:
-        """Whether the status says that the role is new, and that isn't long ago."""
-        ready = irsa.status.condition("Ready")
-        if ready is None or statuses.SETTLING not in ready.message or not irsa.status.last_sync_time:
-            return False
-        try:
-            age = datetime.fromisoformat(now) - datetime.fromisoformat(irsa.status.last_sync_time)
-        except ValueError:
-            # The schema takes more forms of time than Python, and who may write a status may choose one.
-            return False
-        return age.total_seconds() < statuses.SETTLE_SECONDS
 
     async def _look_at_roles(self, irsa: IRSA, facts: ClusterFacts, *, deeply: bool) -> None:
         """See that the object's roles are known: by a sweep, else by looking. deeply: all that a sweep omits."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from irsa_manager.controller.context import Context
 from irsa_manager.controller.deletion import Deletion
 from irsa_manager.controller.reporter import Reporter
 from irsa_manager.controller.survey import Survey
+from irsa_manager.controller.trouble import SOON_SECONDS
 from irsa_manager.kube.client import Kube
 from irsa_manager.kube.errors import KubeConflict, KubeNotFound
 from irsa_manager.kube.events import EventRecorder
@@ -25,8 +27,9 @@ from irsa_manager.kube.lease import LEASE_SECONDS
 from irsa_manager.kube.resources import IRSAS, LEASES, Lease
 
 EVENTS_SECONDS = 5.0
-TRIES = 10
 TRY_AGAIN_SECONDS = 0.3
+PATIENCE_SECONDS = 60.0
+"""For an adopted role: until IAM shows all that a controller may have written just before (see RoleStore.doubtful)."""
 
 
 def live(lease: Lease | None, now: datetime) -> bool:
@@ -84,17 +87,16 @@ async def _release(kube: Kube, deletion: Deletion, irsa: IRSA) -> str:
     namespace, name = irsa.metadata.namespace, irsa.metadata.name
     after: IRSA | None = irsa
     try:
-        for _ in range(TRIES):
-            assert after is not None  # noqa: S101  (else it is released)
-            outrun = False
+        until = time.monotonic() + PATIENCE_SECONDS
+        while after is not None:
             try:
-                await deletion.release(after)
+                again = await deletion.release(after)
             except (KubeConflict, KubeNotFound):  # a controller without a Lease is at it too: see what is there now
-                outrun = True
+                again = TRY_AGAIN_SECONDS
             after = await kube.get(IRSAS, namespace, name)
-            if released(after) or not outrun:
+            if released(after) or again is None or again > SOON_SECONDS or time.monotonic() > until:
                 break
-            await asyncio.sleep(TRY_AGAIN_SECONDS)
+            await asyncio.sleep(again)
     except KubernetesError as error:
         return str(error)
     except IrsaError as error:

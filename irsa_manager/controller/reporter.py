@@ -97,8 +97,12 @@ class Reporter:
             return
         self._warned[irsa.key] = (irsa.metadata.uid, {**warned, told.code: news})
         if ready is None or ready.reason != told.code or ready.observed_generation != irsa.metadata.generation:
-            log.warning(told.message, object=f"IRSA {irsa.key}", code=told.code)
-            self._record_on_irsa(irsa, told.code, told.message)
+            self.say(irsa, told)
+
+    def say(self, irsa: IRSA, told: Told) -> None:
+        """What is wrong, in the log and as an event, whether it was said before or not."""
+        log.warning(told.message, object=f"IRSA {irsa.key}", code=told.code)
+        self._record_on_irsa(irsa, told.code, told.message)
 
     def forget(self, key: str) -> None:
         """The object is gone, or all is well with it: what was wrong would be news again."""
@@ -111,8 +115,7 @@ class Reporter:
     def in_use(self, irsa: IRSA, service_account: str, pods: str, count: int) -> None:
         """A ServiceAccount that pods use is about to be deleted. service_account: namespace/name."""
         message = reasons.message("ServiceAccountInUse", service_account=service_account, count=count, pods=pods)
-        log.warning(message, object=f"IRSA {irsa.key}", code="ServiceAccountInUse")
-        self._record_on_irsa(irsa, "ServiceAccountInUse", message)
+        self.say(irsa, Told("ServiceAccountInUse", message))
         self._record_on_account(service_account, "ServiceAccountInUse", message)
 
     def _record_on_irsa(self, irsa: IRSA, code: str, message: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from irsa_manager.plan.observed import ObservedRole
 
@@ -32,9 +32,33 @@ class RoleStore:
         self._attempts: dict[str, float] = {}
         self._deleted: dict[str, str] = {}
         self._started = clock()
+        self._sure: set[str] = set()
         self.roles: dict[str, ObservedRole] = {}
         self.complete = False
         self.blind = False
+
+    def begin(self) -> None:
+        """From now on this process works on roles: another one may have done so until now."""
+        self._started = self._clock()
+        self._sure.clear()
+
+    @property
+    def young(self) -> bool:
+        """Whether a process before this one may have written a moment ago what IAM doesn't show yet."""
+        return self._clock() - self._started < HOLD_SECONDS
+
+    def doubtful(self, name: str) -> bool:
+        """Whether a process before this one may have written something to the role that no read has shown.
+
+        Until it is read once more nothing may be forgotten that is to be taken back from it.
+        """
+        key = name.lower()
+        return key in self.roles and key not in self._sure and not self.unreadable
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether no role can be read: neither by sweeps nor singly."""
+        return not self.complete and self.blind
 
     def get(self, name: str) -> ObservedRole | None:
         """The role of that name, in any case."""
@@ -45,12 +69,18 @@ class RoleStore:
         key, before = name.lower(), self.roles.get(name.lower())
         if role is None and before is not None:
             self._deleted[key] = before.id
+        if before is None:
+            # Made by us just now: nobody else has written to it.
+            self._sure.add(key)
         self._put(name, role)
         self._written[key] = self._clock()
         self._attempts.pop(key, None)
 
     def saw(self, name: str, role: ObservedRole | None) -> bool:
-        """One role was read. Whether that changed what is known; a read too soon after a write is no news."""
+        """One role was read. Whether that changed what is known; a read too soon after a write is no news.
+
+        It may be from before the write: of what is known it only adds what wasn't.
+        """
         key = name.lower()
         self._read[key] = self._clock()
         if self._recently_written(key, self._clock()):
@@ -59,10 +89,18 @@ class RoleStore:
             # one we deleted is newer.
             if role is None or (known is None and role.id == self._deleted.get(key)):
                 return False
-            if known is not None and role.id != known.id:
-                return False
+            if known is not None:
+                if role.id != known.id:
+                    return False
+                told = {field: value for field, value in asdict(known).items() if value is not None}
+                sure = replace(role, **told) == role
+                role = replace(role, **told)
+                if sure and not self.young:
+                    self._sure.add(key)
         before = self.roles.get(key)
         self._put(name, role)
+        if not self.young and not self._recently_written(key, self._clock()):
+            self._sure.add(key)
         return before != role
 
     def believe(self, name: str, role: ObservedRole | None) -> None:
@@ -70,6 +108,8 @@ class RoleStore:
         self._read[name.lower()] = self._clock()
         self._written.pop(name.lower(), None)
         self._put(name, role)
+        if not self.young:
+            self._sure.add(name.lower())
 
     def swept(self, roles: dict[str, ObservedRole], started: float, *, described: bool) -> set[str]:
         """A sweep that began at `started` (of the same clock) read these. Names, in lower case, that differ now."""
@@ -86,6 +126,8 @@ class RoleStore:
                 # This sweep doesn't tell these two; what a single read told still stands.
                 seen = replace(role, description=known.description, max_session_seconds=known.max_session_seconds)
             merged[key] = seen
+            if started - self._started >= HOLD_SECONDS:
+                self._sure.add(key)
             if seen != known:
                 changed.add(key)
         for key, known in self.roles.items():
@@ -95,6 +137,7 @@ class RoleStore:
                 else:
                     changed.add(key)
         self.roles = merged
+        self._sure &= merged.keys()
         self.complete = True
         self._written = {k: t for k, t in self._written.items() if started - t < HOLD_SECONDS}
         return changed
@@ -151,6 +194,7 @@ class RoleStore:
     def _put(self, name: str, role: ObservedRole | None) -> None:
         if role is None:
             self.roles.pop(name.lower(), None)
+            self._sure.discard(name.lower())
         else:
             self.roles[name.lower()] = role
 

@@ -75,7 +75,7 @@ def judged(
         )
         # Once the trust bears our own mark again, nothing is signed over any more.
         over = "" if whole else None
-        record = Record() if decision.referenced else signed(keys, irsa, meant, over=over)
+        record = _unsigned(before) if decision.referenced else signed(keys, irsa, meant, over=over)
     elif role is None and not before.role.name and decision.role_problem is None and not decision.referenced:
         # It may have been made all the same, if the answer was lost: a change of its name must not leave it behind.
         role_status = RoleStatus(name=desired.role.name, account_id=facts.account)
@@ -156,9 +156,15 @@ def signed(keys: MarkKeys, irsa: IRSA, status: IRSAStatus, *, over: str | None =
     return same if same == before else record(before.serial + 1 if 0 <= before.serial < LAST_SERIAL else 1)
 
 
-def gave_back(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys) -> IRSAStatus:
+def _unsigned(before: IRSAStatus) -> Record:
+    """No signature. The number stays: the next one must be told from what is put back."""
+    return Record(serial=before.record.serial)
+
+
+def gave_back(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys, now: str) -> IRSAStatus:
     """After an adopted role was given back while the object lives on: it has no role now."""
-    after = replace(decision.before, role=RoleStatus(account_id=facts.account), adoption=UNSET, intent=Intent())
+    role = RoleStatus(account_id=facts.account)
+    after = replace(decision.before, role=role, adoption=UNSET, intent=Intent(), last_sync_time=now)
     return replace(after, record=signed(keys, irsa, after))
 
 
@@ -209,7 +215,7 @@ def given_up(irsa: IRSA, now: str) -> IRSAStatus:
         observed_generation=irsa.metadata.generation,
         conditions=ready,
         adoption=UNSET,
-        record=Record(),
+        record=_unsigned(irsa.status),
         intent=Intent(),
     )
 

@@ -300,6 +300,10 @@ def _attribute(action: AwsAction) -> str:
     return "attributes"
 
 
+CUT_OFF = frozenset({"AWSUnavailable", "Throttled", "CredentialsInvalid", "KubernetesUnavailable", "Progressing"})
+"""What Ready says of an object whose last plan may have been left in the middle."""
+
+
 def _drifted(irsa: IRSA, action: AwsAction | KubeAction, role_id: str, desired_trust: object) -> str:
     """What somebody else had changed, if this action puts something back: the spec is the one that was in force."""
     status = irsa.status
@@ -308,6 +312,9 @@ def _drifted(irsa: IRSA, action: AwsAction | KubeAction, role_id: str, desired_t
         return ""
     if UNREAD in action.reason:
         # Nobody has seen that anything differed.
+        return ""
+    if ready.reason in CUT_OFF or (status.role.name and not status.role.trust_policy_sha256):
+        # What was asked for has never been there as a whole: the plan before didn't come to its end.
         return ""
     if isinstance(action, AwsAction) and action.role.lower() != status.role.name.lower():
         # An old role of a rename: what is done to it is no repair.

@@ -22,6 +22,9 @@ from irsa_manager.trust import arn
 LONGEST_ROLE_NAME = 64
 """Characters (IAM API, CreateRole)."""
 
+SOON_SECONDS = 3.0
+"""Until another look at what IAM may show late."""
+
 STALLED_SECONDS = 300.0
 """How often something that waits for a person is looked at again, beside the sweeps."""
 

@@ -185,9 +185,14 @@ class ClusterView:
     def believed(self, irsa: IRSA, keys: MarkKeys) -> IRSA:
         """The object; without its record where that was signed by us, but we have seen a later one: it was put back.
 
+        The number is the last one that was seen, so that the next is a later one.
+
         It proves whose a role was then, not whose it is. What is found at the start is believed.
         """
         record, uid = irsa.status.record, irsa.metadata.uid
+        if not record.mac and record.serial < self._serials.get(uid, 0):
+            # Somebody has cleared it: numbering goes on.
+            return replace(irsa, status=replace(irsa.status, record=Record(serial=self._serials[uid])))
         if record.uid != uid or not vouched(irsa.status, irsa.key, irsa.status.role.account_id, keys):
             return irsa
         latest = max(record.serial, self._serials.get(uid, 0))

@@ -389,6 +389,9 @@ def _attributes_back(observed: ObservedRole, had: Adoption, ours: RoleStatus, re
             actions.append(RemoveBoundary(role=role, reason=reason))
     description = had.description if "description" in managed else None
     seconds = had.max_session_duration_seconds if "maxSessionDurationSeconds" in managed else None
+    # What isn't known is written.
+    description = None if description == observed.description else description
+    seconds = None if seconds == observed.max_session_seconds else seconds
     if description is not None or seconds is not None:
         actions.append(UpdateRole(role=role, reason=reason, description=description, max_session_seconds=seconds))
     return [*actions, *_tags_back(observed, had, managed, reason)]

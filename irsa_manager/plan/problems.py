@@ -14,7 +14,16 @@ from irsa_manager.plan.desired import Desired, other_namespaces
 from irsa_manager.plan.facts import ClusterFacts, Situation
 from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import foreign_key, left_by, perhaps_upstreams, tagged_only, unvouched, vouched
+from irsa_manager.plan.ownership import (
+    REFERENCED,
+    foreign_key,
+    left_by,
+    perhaps_upstreams,
+    tagged_only,
+    unvouched,
+    verdict,
+    vouched,
+)
 from irsa_manager.plan.tenancy import MAX_TAG_VALUE, Denied
 from irsa_manager.trust import arn
 from irsa_manager.trust.document import compact
@@ -23,10 +32,10 @@ from irsa_manager.trust.evaluate import Token, Verdict
 MOVING = "If the Go program made the role, an administrator runs `irsa-manager adopt --all-mine`."
 
 
-def not_mine(observed: ObservedRole, verdict: Whose, irsa: IRSA, situation: Situation) -> Problem:
+def not_mine(observed: ObservedRole, whose: Whose, irsa: IRSA, situation: Situation) -> Problem:
     """The role exists and isn't this object's."""
     facts = situation.facts
-    if verdict is Whose.CLUSTER:
+    if whose is Whose.CLUSTER:
         holder = (observed.tags or {}).get(names.TAG_OWNER, "")
         if len(holder) >= MAX_TAG_VALUE:
             # Cut to what a tag holds: it names nobody.
@@ -68,6 +77,25 @@ def not_mine(observed: ObservedRole, verdict: Whose, irsa: IRSA, situation: Situ
     if foreign_key(observed):
         evidence = f"irsa-manager made it with another key: of another cluster, or of this one before; {evidence}"
     return Problem("RoleExists", {**unknown, "evidence": evidence, **_moving(irsa)})
+
+
+def left_unproved(irsa: IRSA, situation: Situation) -> list[Problem]:
+    """The roles that a deleted object leaves because no key that is known vouches for what its status says of them."""
+    facts, status = situation.facts, irsa.status
+    cause = "its mark was made with another key than Secret irsa-manager-mark has"
+    fix = (
+        "The IRSA goes without it: delete the role if it was its own; or restore that Secret from your backup and "
+        "create the IRSA again."
+    )
+    found = []
+    for noted in (status.role, *status.retired_roles):
+        role = situation.roles.get(noted.name.lower())
+        if role is None or not role.id or role.id != noted.id or noted.origin == REFERENCED or not foreign_key(role):
+            continue
+        if verdict(irsa, role, facts.account, situation.keys, facts.operator_namespace) is Whose.UNMARKED:
+            values = {"role": role.name, "account": facts.account, "cause": cause, "fix": fix}
+            found.append(Problem("OwnershipUnknown", values))
+    return found
 
 
 def held(thing: str, holder: str, irsa: IRSA, facts: ClusterFacts) -> Problem:

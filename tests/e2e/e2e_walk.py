@@ -19,7 +19,7 @@ from irsa_manager.api import names
 from irsa_manager.controller.intents import INTENT_SECONDS
 
 POLICY = "arn:aws:iam::aws:policy/"
-PATIENCE_SECONDS = 3 * DEADLINE_SECONDS
+PATIENCE_SECONDS = 5 * DEADLINE_SECONDS
 """For all objects of a walk together."""
 RELEASE = {"metadata": {"annotations": {names.ANNOTATION_RELEASE: "true"}}}
 
@@ -313,13 +313,24 @@ class Walk:
         mine = {subject.irsa.name for subject in self.subjects}
         self._eventually(lambda: not mine & self.objects().keys(), "all objects are gone")
         late = {name for s in self.subjects if s.late for name in (s.names.role, f"{s.names.role}-new")}
-        assert {name: role for name, role in self.roles().items() if name not in late} == self.planted
+        assert _changes(self.planted, {name: role for name, role in self.roles().items() if name not in late}) == []
         for place, kept in ((self.here, [self.foreign]), (self.there, [])):
             accounts = lab.get(f"/api/v1/namespaces/{place}/serviceaccounts")
             assert accounts is not None
             left = [a for a in accounts["items"] if a["metadata"]["name"] not in {"default", *late}]
             names_, metadata = [a["metadata"]["name"] for a in left], [a["metadata"] for a in left]
             assert metadata == [account["metadata"] for account in kept], f"{place}: {names_}"
+
+
+def _changes(before: dict[str, Object], after: dict[str, Object]) -> list[str]:
+    """What differs, in so few words that it is read."""
+    told = [f"{name} is gone" for name in before.keys() - after.keys()]
+    told += [f"{name} stays" for name in after.keys() - before.keys()]
+    for name in before.keys() & after.keys():
+        old, new = before[name], after[name]
+        fields = sorted({*old, *new})
+        told += [f"{name}: {f} is {new.get(f)}, was {old.get(f)}" for f in fields if old.get(f) != new.get(f)]
+    return sorted(told)
 
 
 def _ordered(role: Object) -> Object:

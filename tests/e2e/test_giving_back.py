@@ -193,3 +193,26 @@ def test_without_a_setup_too_a_deletion_waits_for_credentials_of_the_roles_accou
     restart()
     irsa.wait_gone()
     assert lab.aws.role(role) is None
+
+
+def test_what_was_released_and_taken_up_again_still_gets_back_what_it_had(lab: Lab) -> None:
+    role, namespace = unique("role"), lab.namespace()
+    before = somebodys(lab, role)
+    irsa = lab.irsa(managing("Adopt", role, namespace))
+    irsa.wait_ready()
+    lab.patch(irsa.path, {"metadata": {"annotations": {names.ANNOTATION_RELEASE: "true"}}})
+    lab.eventually(lambda: not (irsa.get() or {})["metadata"].get("finalizers"), "it is let go")
+    assert portrait(lab, role) == before
+    lab.patch(irsa.path, {"metadata": {"annotations": {names.ANNOTATION_RELEASE: None}}})
+    irsa.wait_ready()
+    assert irsa.status["adoption"]["attachedPolicies"] == [READ]
+    # And once more, without a release.
+    irsa.patch({"iamRole": {"managementPolicy": "Reference"}, "iamPolicies": None})
+    lab.eventually(lambda: "adoption" not in irsa.status and portrait(lab, role) == before, "it is given back")
+    irsa.patch({"iamRole": {"managementPolicy": "Adopt"}})
+    lab.wait_bound(namespace, "web", role)
+    irsa.wait_ready()
+    assert lab.controller.said("a status from before was put back") == []
+    irsa.delete()
+    irsa.wait_gone()
+    assert portrait(lab, role) == before

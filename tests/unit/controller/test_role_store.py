@@ -169,3 +169,48 @@ def test_a_sweep_that_began_before_a_role_was_read_does_not_forget_it():
     assert store.swept({}, 1004.0, described=True) == set()
     assert store.get("a") == role("a", 1)
     assert store.swept({}, 1006.0, described=True) == {"a"}
+
+
+def test_a_read_too_soon_after_our_write_only_adds_what_was_not_known():
+    now = [1000.0]
+    store = RoleStore(clock=lambda: now[0])
+    store.wrote("a", replace(role("a", 2), description=None, tags={"x": "new"}))
+    assert store.saw("a", replace(role("a", 2), description="theirs", tags={"x": "old"}))
+    known = store.get("a")
+    assert known is not None
+    assert (known.description, known.tags) == ("theirs", {"x": "new"})
+    now[0] += HOLD_SECONDS
+    assert store.saw("a", replace(role("a", 2), description="theirs", tags={"x": "old"}))
+    assert store.get("a") == replace(role("a", 2), description="theirs", tags={"x": "old"})
+
+
+def test_what_a_process_before_may_have_written_is_doubtful_until_it_would_have_been_seen():
+    now = [1000.0]
+    store = RoleStore(clock=lambda: now[0])
+    now[0] = 5000.0
+    store.begin()  # a replica that waited for an hour
+    store.swept({"a": role("a", 1), "b": role("b", 1)}, 5001.0, described=True)
+    now[0] += 2.0
+    assert store.young
+    assert store.doubtful("A")
+    assert not store.doubtful("nobody's")
+    store.wrote("made", role("made", 1))
+    assert not store.doubtful("made"), "we made it: nobody else has written to it"
+    now[0] = 5000.0 + HOLD_SECONDS
+    assert store.doubtful("a"), "not read since"
+    store.saw("a", role("a", 1))
+    assert not store.doubtful("a")
+    store.wrote("b", role("b", 2))
+    store.saw("b", role("b", 1))
+    assert store.doubtful("b"), "that may have been from before our own write"
+    store.saw("b", role("b", 2))
+    assert not store.doubtful("b"), "what we know is what there is"
+    store.swept({"a": role("a", 1)}, now[0] + HOLD_SECONDS, described=True)
+    assert not store.doubtful("b"), "it is gone"
+
+
+def test_where_nothing_can_be_read_nothing_is_doubted():
+    store = RoleStore(clock=lambda: 1000.0)
+    store.blind = True
+    store.saw("a", role("a", 1))
+    assert not store.doubtful("a")

@@ -19,7 +19,9 @@ from irsa_manager.api.irsa import (
 from irsa_manager.api.kube import Metadata
 from irsa_manager.controller import status as statuses
 from irsa_manager.controller.resigning import Candidate, signed_anew
+from irsa_manager.controller.roles import RoleStore
 from irsa_manager.controller.telling import Told
+from irsa_manager.controller.view import ClusterView
 from irsa_manager.plan.actions import CreateRole
 from irsa_manager.plan.decision import Decision
 from irsa_manager.plan.facts import ClusterFacts, NamespaceFact, Situation
@@ -182,3 +184,26 @@ def test_a_claim_keeps_the_inline_policies_that_were_about_to_be_put_on_the_role
         claimed = statuses.claimed(irsa("new", status), found, FACTS, KEYS)
         assert claimed.role.inline_policies == kept
         assert vouched_for(claimed)
+
+
+def test_a_signature_after_one_was_given_up_has_a_later_number():
+    view = ClusterView(RoleStore())
+    obj = irsa("mine", IRSAStatus(role=RoleStatus("mine", account_id=ACCOUNT, origin="Created")))
+    view.irsas = {obj.key: obj}
+    number = obj.status.record.serial
+    assert number > 0
+    assert view.believed(obj, KEYS) is obj
+    given_up = IRSA(obj.metadata, obj.spec, statuses.given_up(obj, NOW))
+    view.wrote(given_up)
+    assert given_up.status.record == Record(serial=number)
+    assert view.believed(given_up, KEYS) is given_up
+    # Where somebody has cleared it, what was seen last counts.
+    cleared = view.believed(IRSA(obj.metadata, obj.spec, IRSAStatus()), KEYS)
+    assert cleared.status.record == Record(serial=number)
+    for before in (given_up, cleared):
+        after = judged(before, decided(before), role("mine"), whole=True)
+        assert after.record.serial == number + 1
+        taken_up = IRSA(obj.metadata, obj.spec, after)
+        assert view.believed(taken_up, KEYS) is taken_up
+    # And what was signed before is what was put back.
+    assert view.believed(obj, KEYS).status.record == Record(serial=number + 1)
