@@ -100,6 +100,7 @@ def confirm(what: str, question: str, *, yes: bool) -> None:
             return
         if not answer.endswith("\n"):  # Ctrl-D
             sys.stderr.write("\n")
+        raise UsageError("ConfirmationRequired", "You didn't say yes.", left="Nothing was changed.")
     from irsa_manager.api import reasons
 
     message, left, hint = reasons.parts("ConfirmationRequired", what=what)

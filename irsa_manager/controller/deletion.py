@@ -125,9 +125,9 @@ class Deletion:
             if await self._doubted(irsa, facts, situation):
                 return SOON_SECONDS
         held = names.FINALIZER in irsa.metadata.finalizers
-        if held or adopted:
-            role = irsa.status.role
-            self._c.reporter.event(irsa, "RoleReleased", role=role.name or "of this object", account=role.account_id)
+        role = irsa.status.role
+        if role.name and (held or adopted):
+            self._c.reporter.event(irsa, "RoleReleased", role=role.name, account=role.account_id)
         irsa = await self._c.reporter.write_status(irsa, statuses.given_up(irsa, at))
         if held:
             await self._let_go(irsa)

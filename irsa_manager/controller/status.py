@@ -319,6 +319,13 @@ def _retired(before: IRSAStatus, decision: Decision, current: str, *, whole: boo
     return tuple(r for r in _former(before, decision, current) if not whole or r.name.lower() in mine)
 
 
+def _trusted(decision: Decision) -> int:
+    """How many ServiceAccounts the role trusts: with managementPolicy None none is bound."""
+    desired = decision.desired
+    bare = desired is not None and not desired.service_accounts and not decision.referenced
+    return len(desired.role.subjects) if desired is not None and bare else len(decision.bound)
+
+
 def _ready_message(decision: Decision, role: ObservedRole | None, facts: ClusterFacts, *, settling: bool) -> str:
     if role is None:
         return ""
@@ -328,7 +335,7 @@ def _ready_message(decision: Decision, role: ObservedRole | None, facts: Cluster
         note=SETTLING if settling else "",
         role=role.name,
         account=facts.account,
-        service_accounts=len(decision.bound),
+        service_accounts=_trusted(decision),
         policies=policies,
         source=facts.issuer_source,
     )

@@ -25,7 +25,14 @@ from irsa_manager.trust.document import length, sha256
 
 SOON = "soon, then ever more slowly"
 LATER = "in 5 minutes, or when the object changes"
-_QUOTA = re.compile(r"quota for \w+: (\d+)")
+_QUOTA = re.compile(r"quota for (\w+): (\d+)")
+_INLINE_SIZE = re.compile(r"policy size of (\d+) bytes exceeded")
+_QUOTAS = {
+    "RolesPerAccount": "the account has its {limit} roles already",
+    "PoliciesPerRole": "it has its {limit} managed policies already",
+    "InstanceProfilesPerAccount": "the account has its {limit} instance profiles already",
+}
+"""https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 
 
 class Told(Struct, frozen=True):
@@ -79,7 +86,8 @@ def failure_told(
             return Told(error.code, reasons.message(error.code, cause=_cause(error)))
         case "PolicyNotFound":
             absent = [_policy_of(f.action) for f in (others or (failure,)) if f.error.code == error.code]
-            missing = f"Policy {absent[0]} doesn't" if len(absent) == 1 else f"Policies {reasons.listed(absent)} don't"
+            kind = "Permissions boundary" if getattr(action, "boundary", "") else "Policy"
+            missing = f"{kind} {absent[0]} doesn't" if len(absent) == 1 else f"Policies {reasons.listed(absent)} don't"
             hint = _did_you_mean(absent)
             made, only = (
                 not isinstance(action, do.CreateRole),
@@ -92,12 +100,16 @@ def failure_told(
             document = f"inline policy {action.name}" if isinstance(action, do.PutInlinePolicy) else "the trust policy"
             return Told(error.code, reasons.message(error.code, document=document, **said))
         case "QuotaExceeded":
-            return Told(error.code, reasons.message(error.code, quota=error.message.rstrip("."), **said))
+            return Told(error.code, reasons.message(error.code, quota=_quota(error.message), **said))
         case "TrustTooLarge" if desired is not None:
             found = _QUOTA.search(error.message)
-            limit = int(found[1]) if found else "IAM's"
+            limit = int(found[2]) if found else "IAM's"
             size, subjects = length(desired.trust), len(desired.subjects)
-            values: dict[str, Any] = {"size": size, "subjects": subjects, "limit": limit, **said}
+            over = f" ({size - limit:,} over)" if isinstance(limit, int) and size > limit else ""
+            new = isinstance(action, do.CreateRole)
+            left = "The role wasn't made." if new else "The previous trust policy is in force."
+            values: dict[str, Any] = {"size": size, "subjects": subjects, "limit": limit, "over": over, **said}
+            values["left"] = left
             return Told(error.code, reasons.message(error.code, **values))
         case "RoleInUse":
             holder = error.object or "something that this manager may not see (iam:ListInstanceProfilesForRole)"
@@ -105,6 +117,16 @@ def failure_told(
         case "Throttled" | "AWSUnavailable" | "IRSAFailedRoleUpdate":
             return Told(error.code, reasons.message(error.code, note=note, **said))
     return Told("IRSAFailedRoleUpdate", reasons.message("IRSAFailedRoleUpdate", note=note, **said))
+
+
+def _quota(said: str) -> str:
+    """Which quota is used up. said: IAM's text, shown as it is where it names none that is known here."""
+    found, size = _QUOTA.search(said), _INLINE_SIZE.search(said)
+    if found and found[1] in _QUOTAS:
+        return _QUOTAS[found[1]].format(limit=found[2])
+    if size:
+        return f"its inline policies together may have {int(size[1]):,} characters, and need more"
+    return said.rstrip(".")
 
 
 def _policy_of(action: AwsAction | KubeAction) -> str:
@@ -250,7 +272,7 @@ def happened(
         case do.DeleteInlinePolicy(name=name):
             code, values["policy"] = "PolicyDetached", f"{name} (inline)"
         case _:
-            code, values["changes"] = "RoleUpdated", _attribute(action)
+            code, values["changes"] = "RoleUpdated", _changed(action)
             values["why"] = f"{action.reason[0].upper()}{action.reason[1:]}."
     return Happening(code, reasons.message(code, **values))
 
@@ -289,15 +311,21 @@ def _account_key(action: AwsAction | KubeAction) -> str:
     return f"{action.namespace}/{action.name}" if isinstance(action, KubeAction) else ""
 
 
-def _attribute(action: AwsAction) -> str:
+def _changed(action: AwsAction) -> str:
+    """What was done to an attribute of a role."""
     match action:
-        case do.SetBoundary() | do.RemoveBoundary():
-            return "permissions boundary"
+        case do.SetBoundary():
+            return "permissions boundary set"
+        case do.RemoveBoundary():
+            return "permissions boundary taken away"
         case do.TagRole(tags=tags):
-            return f"tags {', '.join(sorted(tags))}"
+            return f"{'tag' if len(tags) == 1 else 'tags'} {reasons.listed(sorted(tags))} set"
         case do.UntagRole(keys=keys):
-            return f"tags {', '.join(keys)} (taken away)"
-    return "attributes"
+            return f"{'tag' if len(keys) == 1 else 'tags'} {reasons.listed(list(keys))} taken away"
+        case do.UpdateRole(description=description, max_session_seconds=seconds):
+            told = ["description"] * (description is not None) + ["longest session"] * (seconds is not None)
+            return f"{reasons.listed(told)} set"
+    return "attributes set"
 
 
 CUT_OFF = frozenset({"AWSUnavailable", "Throttled", "CredentialsInvalid", "KubernetesUnavailable", "Progressing"})

@@ -164,6 +164,7 @@ class World:
         """Edit the spec."""
         if "role" in change:
             self._unmarked(wish)
+            self._unnamed(wish)
         wish.asked.update(change)
         self._note(wish)
         self.lab.patch(wish.irsa.path, {"spec": _merged(wish.spec())})
@@ -223,6 +224,14 @@ class World:
             if role is not None and role["RoleId"] in self.stripped:
                 self.unowned.add(role["RoleId"])
                 self.spared_accounts |= wish.held_accounts
+
+    def _unnamed(self, wish: Wish) -> None:
+        """The name of a role whose status was lost, and that nobody has looked at since, is known by the spec alone."""
+        status = (self.lab.get(wish.irsa.path) or {}).get("status") or {}
+        roles = [status.get("role") or {}, *(status.get("retiredRoles") or ())]
+        if wish.forgotten and wish.role not in {role.get("name") for role in roles}:
+            self.spared_roles.add(wish.role)
+            self.spared_accounts |= wish.held_accounts
 
     def release(self, wish: Wish, wanted: bool) -> None:
         """Somebody releases it, or takes it back."""

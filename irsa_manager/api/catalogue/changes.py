@@ -19,7 +19,7 @@ REASONS: Final = (
         severity="normal",
         summary="An attribute of the role was changed.",
         meaning="Description, longest session, permissions boundary or tags were set to what the object asks for.",
-        what="Role {role}: {changes} set. {why}",
+        what="Role {role}: {changes}. {why}",
     ),
     Reason(
         code="RoleDeleted",
@@ -91,6 +91,8 @@ REASONS: Final = (
             "the chart make it first, or tell the chart not to."
         ),
         what="ServiceAccount {service_account} was created for role {role}.",
+        next="A Helm chart that brings it along can't be installed after that; for one of a chart's set "
+        "serviceAccount.managementPolicy: Annotate",
     ),
     Reason(
         code="ServiceAccountAnnotated",

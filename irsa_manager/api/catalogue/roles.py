@@ -260,8 +260,8 @@ REASONS: Final = (
             "matches gets the role.",
         ),
         what="The trust policy of role {role} needs about {size:,} characters for {subjects:subject}; the limit is "
-        "{limit:,}.",
-        left="The previous trust policy is in force.",
+        "{limit:,}{over}.",
+        left="{left}",
         next="Raise the quota, split the object, or set trust.subjectMatch: Pattern.",
     ),
     Reason(

@@ -99,8 +99,8 @@ def test_message_has_its_three_parts_in_order() -> None:
 def test_message_counts() -> None:
     message = reasons.message("IRSAReady", role="r", account="1", service_accounts=2, policies=1, source="x")
     assert "trusts 2 ServiceAccounts; 1 policy attached." in message
-    assert "needs about 9,120 characters for 300 subjects; the limit is 8,192." in reasons.message(
-        "TrustTooLarge", role="r", size=9120, subjects=300, limit=8192
+    assert "needs about 9,120 characters for 300 subjects; the limit is 8,192 (928 over). It" in reasons.message(
+        "TrustTooLarge", role="r", size=9120, subjects=300, limit=8192, over=" (928 over)", left="It stays."
     )
 
 
