@@ -144,7 +144,8 @@ class Hands:
                 continue
             try:
                 if isinstance(action, AwsAction):
-                    await self._on_aws(action)
+                    if not await self._on_aws(action):
+                        continue
                 else:
                     self._guard()
                     await self._on_kube(action)
@@ -214,7 +215,8 @@ class Hands:
             return []
         return [narrower]
 
-    async def _on_aws(self, action: AwsAction) -> None:
+    async def _on_aws(self, action: AwsAction) -> bool:
+        """Do it. Whether anything came of it: what was to be taken off may not have been there."""
         if isinstance(action, do.CreateRole):
             self._roles.attempted(action.role)
         try:
@@ -238,6 +240,7 @@ class Hands:
         after = on_role(known, action, arn=result.role_arn, role_id=result.role_id)
         if known is not None or after is not None:
             self._roles.wrote(action.role, after)
+        return not (result.absent and isinstance(action, do.DeleteInlinePolicy | do.DetachPolicy))
 
     async def _on_kube(self, action: KubeAction) -> None:
         namespace, name = action.namespace, action.name

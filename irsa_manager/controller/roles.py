@@ -45,7 +45,12 @@ class RoleStore:
     @property
     def young(self) -> bool:
         """Whether a process before this one may have written a moment ago what IAM doesn't show yet."""
-        return self._clock() - self._started < HOLD_SECONDS
+        return self.youth > 0
+
+    @property
+    def youth(self) -> float:
+        """For how many seconds more that is so."""
+        return max(0.0, self._started + HOLD_SECONDS - self._clock())
 
     def doubtful(self, name: str) -> bool:
         """Whether a process before this one may have written something to the role that no read has shown.
