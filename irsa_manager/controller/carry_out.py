@@ -10,7 +10,7 @@ Rules, each tested:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -55,6 +55,8 @@ ASK_AGAIN_SECONDS = 600.0
 """How long iam:TagRole isn't tried again after it was denied: an administrator may have granted it meanwhile."""
 
 TAGGING = "iam:TagRole"
+
+Before = Callable[[KubeAction], Awaitable[None]]
 
 
 class Failure(Struct, frozen=True):
@@ -125,8 +127,11 @@ class Hands:
     def _no_tagging(self) -> None:
         self._untagged_until = self._clock() + ASK_AGAIN_SECONDS
 
-    async def carry_out(self, plan: Plan) -> Outcome:
-        """Do the plan's actions. Raises only what the guard raises (leadership lost)."""
+    async def carry_out(self, plan: Plan, before: Before | None = None) -> Outcome:
+        """Do the plan's actions. Raises only what the guard raises (leadership lost).
+
+        before: called just before each action on the cluster; raises nothing.
+        """
         done: list[AwsAction | KubeAction] = []
         failures: list[Failure] = []
         outrun = False
@@ -148,6 +153,8 @@ class Hands:
                         continue
                 else:
                     self._guard()
+                    if before is not None:
+                        await before(action)
                     await self._on_kube(action)
             except OUTRUN:
                 outrun = True
@@ -168,6 +175,11 @@ class Hands:
                 continue
             except LeadershipLost:
                 raise
+            except AwsUnavailable as error:
+                failures.append(Failure(action, error))
+                if isinstance(action, AwsAction):
+                    self._roles.unanswered(action.role)
+                return Outcome(tuple(done), tuple(failures), stopped=True, outrun=outrun)
             except AwsRefused as error:
                 failures.append(Failure(action, error))
                 done += await self._narrowed(action)

@@ -120,7 +120,7 @@ class Conclusion:
             # What stood in the way may be gone now.
             return 0.0
         if doubted_:
-            return max(SOON_SECONDS, self._roles.youth)
+            return max(SOON_SECONDS, self._roles.certain_in(desired.role.name))
         if settling:
             return statuses.SETTLE_SECONDS
         blind = role is not None and None in (role.trust, role.attached, role.inline)

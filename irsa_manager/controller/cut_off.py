@@ -13,7 +13,7 @@ from irsa_manager.controller.carry_out import Outcome
 from irsa_manager.controller.context import Context
 from irsa_manager.kube.pods import living_pods
 from irsa_manager.plan import actions as do
-from irsa_manager.plan.actions import Plan
+from irsa_manager.plan.actions import KubeAction, Plan
 
 NAMED = 5
 """Pods that the event names."""
@@ -22,20 +22,26 @@ log = structlog.get_logger("irsa_manager.controller")
 
 
 async def carry_out(context: Context, irsa: IRSA, plan: Plan) -> Outcome:
-    """Do the plan's actions, with a Warning before that for each ServiceAccount in use that is about to be deleted."""
-    for action in plan.actions:
-        if isinstance(action, do.DeleteServiceAccount):
-            await _warn(context, irsa, action)
-    return await context.hands.carry_out(plan)
+    """Do the plan's actions, with a Warning just before a ServiceAccount is deleted that pods use."""
+    denied = False
+
+    async def warn(action: KubeAction) -> None:
+        nonlocal denied
+        if denied or not isinstance(action, do.DeleteServiceAccount) or context.reporter.told_of(irsa, action.uid):
+            return
+        key = f"{action.namespace}/{action.name}"
+        try:
+            pods = await living_pods(context.kube, action.namespace, action.name)
+        except KubernetesError as error:
+            log.debug("pods couldn't be listed", serviceAccount=key, error=error.message)
+            denied = True
+            return
+        if pods:
+            context.reporter.in_use(irsa, key, action.uid, len(pods), _named(pods))
+
+    return await context.hands.carry_out(plan, warn)
 
 
-async def _warn(context: Context, irsa: IRSA, action: do.DeleteServiceAccount) -> None:
-    key = f"{action.namespace}/{action.name}"
-    try:
-        pods = await living_pods(context.kube, action.namespace, action.name)
-    except KubernetesError as error:
-        log.debug("pods couldn't be listed", serviceAccount=key, error=error.message)
-        return
-    if pods:
-        more = f" and {len(pods) - NAMED} more" if len(pods) > NAMED else ""
-        context.reporter.in_use(irsa, key, f"{', '.join(pods[:NAMED])}{more}", len(pods))
+def _named(pods: list[str]) -> str:
+    more = f" and {len(pods) - NAMED} more" if len(pods) > NAMED else ""
+    return f"{', '.join(pods[:NAMED])}{more}"

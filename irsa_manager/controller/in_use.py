@@ -25,9 +25,12 @@ async def still_on_it(aws: Aws, roles: RoleStore, failure: Failure) -> bool:
     name = failure.action.role
     try:
         role = await read_role(aws, name)
+        if role is None:
+            # IAM refuses to delete it and doesn't show it: it may show it late.
+            return True
         # IAM has just said that something is on it: that outweighs what was known.
         roles.believe(name, role)
-        if role is None or role.attached or role.inline:
+        if role.attached or role.inline:
             return True
         profiles = await read_instance_profiles(aws, name)
     except AwsError:

@@ -53,11 +53,16 @@ async def doubted(context: Context, irsa: IRSA, facts: ClusterFacts, name: str) 
     Raises AwsError.
     """
     roles = context.view.roles
-    if roles.doubtful(name) and not roles.young:
-        await see(context, irsa, facts, name)
+    if roles.doubtful(name) and not roles.certain_in(name) and await see(context, irsa, facts, name):
+        # What was decided before that was decided without it.
+        return True
     return roles.doubtful(name)
 
 
 async def see(context: Context, irsa: IRSA, facts: ClusterFacts, name: str) -> bool:
     """Look at that role and note what is seen; whether it is news. Raises AwsError."""
-    return context.view.roles.saw(name, await look_for(context, irsa, facts, name))
+    found, roles = await look_for(context, irsa, facts, name), context.view.roles
+    if found is not None and found is roles.get(name):
+        # The last sweep's, since it can't be read alone: that is no news, and no look either.
+        return False
+    return roles.saw(name, found)

@@ -233,7 +233,8 @@ class Reconciler:
             return 0.5
         if await doubted(self._c, irsa, facts, name):
             return SOON_SECONDS
-        self._c.reporter.event(irsa, "RoleReleased", role=name, account=facts.account)
+        if self._roles.get(name) is not None:
+            self._c.reporter.event(irsa, "RoleReleased", role=name, account=facts.account)
         await self._c.reporter.write_status(irsa, statuses.gave_back(irsa, decision, facts, self._c.keys, now))
         return 0.0
 

@@ -86,6 +86,7 @@ async def release_here(kube: Kube, aws: Aws, found: Survey, irsas: Sequence[IRSA
 async def _release(kube: Kube, deletion: Deletion, irsa: IRSA) -> str:
     namespace, name = irsa.metadata.namespace, irsa.metadata.name
     after: IRSA | None = irsa
+    again: float | None = None
     try:
         until = time.monotonic() + PATIENCE_SECONDS
         while after is not None:
@@ -103,5 +104,7 @@ async def _release(kube: Kube, deletion: Deletion, irsa: IRSA) -> str:
         return error.message
     if after is None or released(after):
         return ""
+    if again is not None and again <= SOON_SECONDS:
+        return "IAM may still show the role as it was before: run it again."
     ready = after.status.condition("Ready")
     return ready.message if ready is not None else "Its finalizer is still there: run it again."

@@ -43,6 +43,7 @@ class Reporter:
         self._guard = guard
         self._drift = drift
         self._warned: dict[str, tuple[str, dict[str, tuple[int, str]]]] = {}
+        self._in_use: dict[str, set[str]] = {}
 
     async def write_status(self, irsa: IRSA, after: IRSAStatus) -> IRSA:
         """Write the status if it differs, all of it at once; the object with the new status.
@@ -107,16 +108,33 @@ class Reporter:
     def forget(self, key: str) -> None:
         """The object is gone, or all is well with it: what was wrong would be news again."""
         self._warned.pop(key, None)
+        self._in_use.pop(key, None)
 
     def event(self, irsa: IRSA, code: str, **values: Any) -> None:
         """One event of the catalogue on the object."""
         self._record_on_irsa(irsa, code, reasons.message(code, **values))
 
-    def in_use(self, irsa: IRSA, service_account: str, pods: str, count: int) -> None:
-        """A ServiceAccount that pods use is about to be deleted. service_account: namespace/name."""
-        message = reasons.message("ServiceAccountInUse", service_account=service_account, count=count, pods=pods)
-        self.say(irsa, Told("ServiceAccountInUse", message))
+    def told_of(self, irsa: IRSA, uid: str) -> bool:
+        """Whether in_use has told of that ServiceAccount."""
+        return uid in self._in_use.get(irsa.key, ())
+
+    def in_use(self, irsa: IRSA, service_account: str, uid: str, count: int, pods: str) -> None:
+        """A ServiceAccount that pods use is about to be deleted. service_account: namespace/name. pods: their names.
+
+        Who reads events of the object's namespace learns no names of pods of another one.
+        """
+        self._in_use.setdefault(irsa.key, set()).add(uid)
+        namespace = service_account.partition("/")[0]
+        values: dict[str, Any] = {"service_account": service_account, "count": count}
+        message = reasons.message("ServiceAccountInUse", pods=f" ({pods})", **values)
         self._record_on_account(service_account, "ServiceAccountInUse", message)
+        at_home = namespace == irsa.metadata.namespace
+        self.say(
+            irsa,
+            Told(
+                "ServiceAccountInUse", message if at_home else reasons.message("ServiceAccountInUse", pods="", **values)
+            ),
+        )
 
     def _record_on_irsa(self, irsa: IRSA, code: str, message: str) -> None:
         self._events.record_about(IRSAS, irsa.metadata, type=reasons.get(code).event_type, reason=code, message=message)

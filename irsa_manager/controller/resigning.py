@@ -34,7 +34,7 @@ from irsa_manager.plan.ownership import (
 from irsa_manager.plan.planner import incomplete
 from irsa_manager.plan.takeover import audiences_asked
 from irsa_manager.trust import arn
-from irsa_manager.trust.document import sids, subjects
+from irsa_manager.trust.document import federated, sids, subjects
 
 PREFIX = "system:serviceaccount:"
 
@@ -91,6 +91,9 @@ def _candidate(irsa: IRSA, found: Survey, facts: ClusterFacts) -> Candidate | No
         or owner_of(role, irsa, facts.account, found.keys, facts.operator_namespace) is not Whose.UNMARKED
     ):
         return None
+    if arn.provider_arn(facts.partition, facts.account, facts.host) not in federated(role.trust):
+        # Not this cluster's: not even as one that lets nobody in, which names the cluster's provider all the same.
+        return None
     trusted, patterns = trusted_here(role, facts)
     candidate = Candidate(irsa, role, trusted, "", patterns, _doubts(irsa, found, facts, trusted))
     if tagged_only(role, irsa.key, facts.account, found.keys):
@@ -118,7 +121,11 @@ def _doubts(irsa: IRSA, found: Survey, facts: ClusterFacts, trusted: tuple[str, 
         for namespace in resolve(spec, found.view.namespaces, facts.operator_namespace).living
         for name in spec.names
     }
-    if trusted and not asked & set(trusted):
+    if not trusted:
+        doubts.append(
+            "the role trusts no ServiceAccount by its name: nothing shows that the IRSA made it but its status"
+        )
+    elif not asked & set(trusted):
         doubts.append("the IRSA asks for none of these ServiceAccounts: is it the one that made the role?")
     if found.view.denied_anyhow(irsa, facts, found.keys):
         doubts.append("tenancy denies what the IRSA asks for: it keeps what it has and gets no more")

@@ -32,6 +32,7 @@ class RoleStore:
         self._attempts: dict[str, float] = {}
         self._deleted: dict[str, str] = {}
         self._started = clock()
+        self._unanswered: dict[str, float] = {}
         self._sure: set[str] = set()
         self.roles: dict[str, ObservedRole] = {}
         self.complete = False
@@ -41,24 +42,41 @@ class RoleStore:
         """From now on this process works on roles: another one may have done so until now."""
         self._started = self._clock()
         self._sure.clear()
+        self._unanswered.clear()
 
     @property
     def young(self) -> bool:
         """Whether a process before this one may have written a moment ago what IAM doesn't show yet."""
-        return self.youth > 0
+        return self._clock() - self._started < HOLD_SECONDS
 
-    @property
-    def youth(self) -> float:
-        """For how many seconds more that is so."""
-        return max(0.0, self._started + HOLD_SECONDS - self._clock())
+    def unanswered(self, name: str) -> None:
+        """A write to the role got no answer: it may have taken effect."""
+        self._unanswered[name.lower()] = self._clock()
+        self._sure.discard(name.lower())
 
     def doubtful(self, name: str) -> bool:
-        """Whether a process before this one may have written something to the role that no read has shown.
+        """Whether something may have been written to the role that no read has shown: by a process before this one, or
+        by this one, which got no answer.
 
-        Until it is read once more nothing may be forgotten that is to be taken back from it.
+        Until it is read once more nothing may be forgotten that is to be taken back from it. (Of one that can't be read
+        the id isn't known, and waiting wouldn't help.)
         """
         key = name.lower()
-        return key in self.roles and key not in self._sure and not self.unreadable
+        role = self.roles.get(key)
+        return role is not None and bool(role.id) and key not in self._sure
+
+    def certain_in(self, name: str) -> float:
+        """In how many seconds a read of the role shows whatever that was."""
+        return max(0.0, self._certain_at(name.lower()) - self._clock())
+
+    def _certain_at(self, key: str) -> float:
+        return max(self._started, self._unanswered.get(key, float("-inf"))) + HOLD_SECONDS
+
+    def _shown(self, key: str, at: float) -> None:
+        """A read that began then showed the role."""
+        if at >= self._certain_at(key):
+            self._sure.add(key)
+            self._unanswered.pop(key, None)
 
     @property
     def unreadable(self) -> bool:
@@ -100,12 +118,12 @@ class RoleStore:
                 told = {field: value for field, value in asdict(known).items() if value is not None}
                 sure = replace(role, **told) == role
                 role = replace(role, **told)
-                if sure and not self.young:
-                    self._sure.add(key)
+                if sure:
+                    self._shown(key, self._clock())
         before = self.roles.get(key)
         self._put(name, role)
-        if not self.young and not self._recently_written(key, self._clock()):
-            self._sure.add(key)
+        if not self._recently_written(key, self._clock()):
+            self._shown(key, self._clock())
         return before != role
 
     def believe(self, name: str, role: ObservedRole | None) -> None:
@@ -113,8 +131,7 @@ class RoleStore:
         self._read[name.lower()] = self._clock()
         self._written.pop(name.lower(), None)
         self._put(name, role)
-        if not self.young:
-            self._sure.add(name.lower())
+        self._shown(name.lower(), self._clock())
 
     def swept(self, roles: dict[str, ObservedRole], started: float, *, described: bool) -> set[str]:
         """A sweep that began at `started` (of the same clock) read these. Names, in lower case, that differ now."""
@@ -131,8 +148,7 @@ class RoleStore:
                 # This sweep doesn't tell these two; what a single read told still stands.
                 seen = replace(role, description=known.description, max_session_seconds=known.max_session_seconds)
             merged[key] = seen
-            if started - self._started >= HOLD_SECONDS:
-                self._sure.add(key)
+            self._shown(key, started)
             if seen != known:
                 changed.add(key)
         for key, known in self.roles.items():

@@ -80,7 +80,7 @@ class SetupReporter:
         found = orphans(roles, keys, facts.account, lambda role: self._view.owned(role, facts, keys))
         for role in found:
             if role.id not in self._orphans:
-                holder = left_by(role, facts.account, keys, ())
+                holder = left_by(role, facts.account, keys, {*self._view.irsas, *self._view.unreadable_irsas})
                 irsa = f"IRSA {holder}" if holder else "its IRSA"
                 message = reasons.message("OrphanedRole", role=role.name, account=facts.account, irsa=irsa)
                 log.warning(message, code="OrphanedRole", role=role.name)

@@ -148,7 +148,7 @@ def refused(
         )
         forbidden.verb, forbidden.resource = verb, resource
         return forbidden
-    denied = _ADMISSION.search(status.message) if code < 500 else None
+    denied = _ADMISSION.search(status.message) if code in {400, 403, 422} else None
     if denied is not None:
         return _denied(denied, target)
     if code == 403:

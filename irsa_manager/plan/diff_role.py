@@ -348,18 +348,22 @@ def remove(observed: ObservedRole, reason: str, noted: RoleStatus | None = None)
 
 
 def give_back(
-    observed: ObservedRole, had: Adoption, ours: RoleStatus, reason: str, closed: dict[str, Any] | None = None
+    observed: ObservedRole,
+    had: Adoption,
+    ours: RoleStatus,
+    reason: str,
+    closed: dict[str, Any] | None = None,
+    shut: dict[str, Any] | None = None,
 ) -> list[AwsAction]:
-    """An adopted role as it was before: its trust first, which lets our subjects in no more.
+    """An adopted role as it was before. First it lets our subjects in no more; its own trust comes last, since that
+    doesn't bear the mark by which the rest would be known as ours.
 
+    shut: a trust that lets nobody in and bears the mark.
     ours: what the status says that we had set; what others added meanwhile stays. closed: the trust policy to write
     where the one that it had could not be read; None leaves it as it is then.
     """
     role = observed.name
     actions: list[AwsAction] = []
-    trust = had.trust_policy or closed
-    if trust and (observed.trust is None or not same(trust, observed.trust)):
-        actions.append(UpdateTrust(role=role, reason=reason, trust=trust))
     attached = set(observed.attached or ())
     actions += [
         AttachPolicy(role=role, reason=reason, policy_arn=p) for p in had.attached_policies if p not in attached
@@ -376,7 +380,13 @@ def give_back(
         elif there is not None or observed.inline is None:
             actions.append(DeleteInlinePolicy(role=role, reason=reason, name=there[0] if there else name))
     actions += _attributes_back(observed, had, ours, reason)
-    return actions
+    trust = had.trust_policy or closed
+    if not trust or (observed.trust is not None and same(trust, observed.trust)):
+        return actions
+    last = UpdateTrust(role=role, reason=reason, trust=trust)
+    if not actions or shut is None or (observed.trust is not None and same(shut, observed.trust)):
+        return [*actions, last]
+    return [UpdateTrust(role=role, reason=reason, trust=shut), *actions, last]
 
 
 def _attributes_back(observed: ObservedRole, had: Adoption, ours: RoleStatus, reason: str) -> list[AwsAction]:

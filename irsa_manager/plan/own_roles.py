@@ -10,6 +10,7 @@ from irsa_manager.api import names
 from irsa_manager.api.irsa import IRSA, IRSAStatus
 from irsa_manager.plan import diff_role
 from irsa_manager.plan.actions import AwsAction, UpdateTrust
+from irsa_manager.plan.desired import disarmed
 from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.namespaces import protected, resolve
@@ -134,7 +135,9 @@ def given_back(
         if role.name.lower() == status.role.name.lower():
             facts = situation.facts
             closed = deny_all("none", arn.provider_arn(facts.partition, facts.account, facts.host))
-            actions += diff_role.give_back(role, status.adoption, irsa.status.role, why, closed if closing else None)
+            shut = disarmed(role, irsa.key, situation, Whose.ADOPTED)
+            known = irsa.status.role
+            actions += diff_role.give_back(role, status.adoption, known, why, closed if closing else None, shut)
     return actions
 
 

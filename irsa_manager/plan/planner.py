@@ -214,7 +214,8 @@ def _own(
     """The plan for a role that this object makes, has made, has adopted or adopts now."""
     name = desired.role.name.lower()
     renamed = [r for r in marked_roles(irsa, situation, (Whose.ADOPTED,)) if r.name.lower() != name]
-    back = _back_first(irsa, status, desired, situation, renamed, f"renamed to {desired.role.name}")
+    left = status.adoption is not UNSET and status.role.name.lower() != name
+    back = _back_first(irsa, status, desired, situation, renamed, f"renamed to {desired.role.name}", left=left)
     if back is not None:
         return back
     adoption = what_it_had(status, desired.role, observed, kind, adopting=adopting)
@@ -244,14 +245,24 @@ def _own(
 
 
 def _back_first(
-    irsa: IRSA, status: IRSAStatus, desired: Desired, situation: Situation, adopted: list[ObservedRole], why: str
+    irsa: IRSA,
+    status: IRSAStatus,
+    desired: Desired,
+    situation: Situation,
+    adopted: list[ObservedRole],
+    why: str,
+    *,
+    left: bool,
 ) -> Decision | None:
     """What gives adopted roles back that the spec no longer adopts; None where there is nothing to give back.
+
+    left: the status still remembers what such a role had. There may be nothing to do any more; whether that is so is
+    for who carries the plan out to see, and then he forgets it.
 
     The status has room for what one role had, so that one goes back before another one is touched.
     """
     actions: list[AwsAction | KubeAction] = [*given_back(irsa, adopted, situation, why)]
-    if not actions:
+    if not actions and not left:
         return None
     assert irsa.spec is not UNSET  # noqa: S101  (incomplete() was asked first)
     if irsa.spec.service_account.management_policy != "None":
@@ -324,7 +335,8 @@ def _referenced(irsa: IRSA, spec: IRSASpec, observed: ObservedRole | None, situa
         irsa.status, irsa.key, situation.facts.account, situation.keys, situation.facts.operator_namespace
     )
     adopted = marked_roles(irsa, situation, (Whose.ADOPTED,))
-    back = _back_first(irsa, status, desired, situation, adopted, "it isn't adopted any more")
+    left = status.adoption is not UNSET
+    back = _back_first(irsa, status, desired, situation, adopted, "it isn't adopted any more", left=left)
     if back is not None:
         return back
     old = _old_roles(irsa, situation)

@@ -111,9 +111,9 @@ DEEDS = (
     Deed("rename", 17, here, renamed),
     # Under load a sweep comes between, and the role is read once more.
     Deed("adopt", 32, None, adopting, adopted=True),
-    Deed("leave", 32, adopting, renamed, adopted=True),
-    Deed("release", 21, adopting, None, RELEASED, adopted=True),
-    Deed("return", 14, adopting, None, GONE, adopted=True),
+    Deed("leave", 34, adopting, renamed, adopted=True),
+    Deed("release", 23, adopting, None, RELEASED, adopted=True),
+    Deed("return", 16, adopting, None, GONE, adopted=True),
     Deed("delete", 11, one, None, GONE),
     Deed("abandon", 13, None, one, later=GONE),
     Deed("reconsider", 13, None, here, later=renamed),

@@ -189,7 +189,7 @@ def test_each_change_of_an_object_has_its_event(lab: Lab) -> None:
     irsa.wait_event("PolicyDetached", f"Policy AmazonS3ReadOnlyAccess was detached from role {role}")
     irsa.patch({"iamRole": {"tags": {"team": "a"}}, "inlinePolicies": None, "serviceAccount": {"name": "api"}})
     irsa.wait_ready()
-    irsa.wait_event("RoleUpdated", f"Role {role}: tags team set")
+    irsa.wait_event("RoleUpdated", f"Role {role}: tag team set")
     irsa.wait_event("PolicyDetached", f"Policy read (inline) was detached from role {role}")
     irsa.wait_event("TrustUpdated", f"subject {namespace}/api missing, subject {namespace}/web too many")
     irsa.wait_event("ServiceAccountReleased", f"{namespace}/web was released from role {role}: deleted")

@@ -130,7 +130,7 @@ REASONS: Final = (
             "are the old one's.",
             "Else run the pods with another ServiceAccount.",
         ),
-        what="ServiceAccount {service_account} is about to be deleted, and {count:pod} would go on using it: {pods}.",
+        what="ServiceAccount {service_account} is about to be deleted, and {count:pod} would go on using it{pods}.",
         left="They aren't touched, but their tokens end, also those for the Kubernetes API.",
         next="Restart them with another ServiceAccount, or ask for this one again and restart them.",
     ),

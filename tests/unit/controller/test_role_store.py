@@ -209,8 +209,27 @@ def test_what_a_process_before_may_have_written_is_doubtful_until_it_would_have_
     assert not store.doubtful("b"), "it is gone"
 
 
-def test_where_nothing_can_be_read_nothing_is_doubted():
+def test_where_a_role_can_not_be_read_it_is_not_doubted():
     store = RoleStore(clock=lambda: 1000.0)
-    store.blind = True
-    store.saw("a", role("a", 1))
+    store.saw("a", replace(role("a", 1), id=""))
     assert not store.doubtful("a")
+
+
+def test_a_write_without_an_answer_is_doubtful_until_a_read_after_a_while_shows_it():
+    now = [5000.0]
+    store = RoleStore(clock=lambda: now[0])
+    store.wrote("a", role("a", 1))
+    assert not store.doubtful("a")
+    store.unanswered("A")
+    assert store.doubtful("a")
+    now[0] += HOLD_SECONDS - 1.0
+    store.saw("a", role("a", 1))
+    assert store.doubtful("a"), "IAM may not show it yet"
+    assert store.certain_in("a") == 1.0
+    store.swept({"a": role("a", 1)}, now[0], described=True)
+    now[0] += 1.0
+    store.swept({"a": role("a", 1)}, now[0] - 0.5, described=True)
+    assert store.doubtful("a"), "these sweeps began too early"
+    store.swept({"a": role("a", 2)}, now[0], described=True)
+    assert not store.doubtful("a")
+    assert store.get("a") == role("a", 2)

@@ -317,3 +317,59 @@ def test_what_somebody_wrote_among_the_attached_policies_of_a_status_holds_no_ro
     actions = diff_role.give_back(now, HAD, forged, "the object is released")
     assert [a.policy_arn for a in actions if isinstance(a, do.AttachPolicy)] == list(HAD.attached_policies)
     assert not [a for a in actions if isinstance(a, do.DetachPolicy)]
+
+
+@pytest.mark.parametrize("end", [decide_release, decide_deletion])
+def test_a_tenants_adopted_role_goes_back_whole_wherever_it_is_cut_off(end: Callable[[IRSA, Situation], Decision]):
+    key, theirs = "team-a/reports", {"Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}}]}
+    trust = {"Statement": [{"Sid": make(KEYS, ACCOUNT, "reports", key, Whose.ADOPTED), "Effect": "Allow"}]}
+    seen = replace(
+        own_role(trust=trust, tags={"team": "ours"}), attached=("arn:aws:iam::aws:policy/Ours",), boundary="b"
+    )
+    had = Adoption(trust_policy=theirs, attached_policies=("arn:aws:iam::aws:policy/Theirs",), tags={"team": "theirs"})
+    role = RoleStatus(
+        name="reports",
+        arn=seen.arn,
+        id=seen.id,
+        account_id=ACCOUNT,
+        origin="Adopted",
+        attached_policies=seen.attached or (),
+        managed=("tags/team", "permissionsBoundary"),
+    )
+    status = IRSAStatus(role=role, adoption=had)
+    status = replace(status, record=Record(sign_record(KEYS, recorded(status, key, ACCOUNT))))
+    wanted = irsa(iam_role=RoleSpec(name="reports", management_policy="Adopt"), status=status)
+    tenants = replace(wanted, metadata=replace(wanted.metadata, namespace="team-a"))
+
+    def done(before: ObservedRole, actions: Iterable[AwsAction]) -> ObservedRole:
+        after: ObservedRole | None = before
+        for action in actions:
+            after = on_role(after, action)
+        assert after is not None
+        return after
+
+    actions = [a for a in end(tenants, situation(seen)).plan.actions if isinstance(a, AwsAction)]
+    back = done(seen, actions)
+    assert (back.trust, back.attached, back.tags, back.boundary) == (theirs, had.attached_policies, had.tags, "")
+    assert len(actions) > 4
+    for at in range(1, len(actions)):
+        cut = done(seen, actions[:at])
+        assert "Allow" not in {statement["Effect"] for statement in (cut.trust or {})["Statement"]}
+        rest = [a for a in end(tenants, situation(cut)).plan.actions if isinstance(a, AwsAction)]
+        assert done(cut, rest) == back
+
+
+@pytest.mark.parametrize("spec", [RoleSpec(name="other"), RoleSpec(name="reports", management_policy="Reference")])
+def test_what_an_adopted_role_had_is_for_him_to_forget_who_sees_that_it_is_back(spec: RoleSpec):
+    theirs = own_role(
+        tags={}, trust={"Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}}]}
+    )
+    role = RoleStatus(name="reports", arn=theirs.arn, id=theirs.id, account_id=ACCOUNT, origin="Adopted")
+    status = IRSAStatus(role=role, adoption=Adoption(trust_policy=theirs.trust or {}))
+    status = replace(status, record=Record(sign_record(KEYS, recorded(status, OWNER, ACCOUNT))))
+    decision = decide(irsa(iam_role=spec, status=status), situation(theirs))
+    assert decision.giving_back
+    assert decision.plan.empty
+    # One that is adopted still is no such role.
+    kept = RoleSpec(name="reports", management_policy="Adopt")
+    assert not decide(irsa(iam_role=kept, status=status), situation(theirs)).giving_back
