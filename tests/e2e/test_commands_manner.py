@@ -67,12 +67,19 @@ def test_the_pods_of_a_service_account_are_named_before_it_goes(lab: Lab) -> Non
     named = pod(lab, left, "web")
     irsa.patch({"serviceAccount": {"namespaces": [kept]}})
     irsa.wait_event("ServiceAccountReleased", f"{left}/web")
-    told = [message for reason, message in lab.events(OPERATOR, "IRSA", irsa.name) if reason == "ServiceAccountInUse"]
-    assert told == [
-        f"ServiceAccount {left}/web is about to be deleted, and 1 pod would go on using it: {named}. They aren't "
-        "touched, but their tokens end, also those for the Kubernetes API. Restart them with another ServiceAccount, "
-        "or ask for this one again and restart them."
-    ]
+    rest = (
+        "They aren't touched, but their tokens end, also those for the Kubernetes API. Restart them with another "
+        "ServiceAccount, or ask for this one again and restart them."
+    )
+    using = f"ServiceAccount {left}/web is about to be deleted, and 1 pod would go on using it"
+
+    def told(namespace: str, kind: str, name: str) -> list[str]:
+        return [message for reason, message in lab.events(namespace, kind, name) if reason == "ServiceAccountInUse"]
+
+    # Who reads the IRSA's events learns no names of pods of another namespace.
+    assert told(OPERATOR, "IRSA", irsa.name) == [f"{using}. {rest}"]
+    assert told(left, "ServiceAccount", "web") == [f"{using} ({named}). {rest}"]
+    assert told(idle, "ServiceAccount", "web") == []
     lines_ = [
         line for line in lab.controller.lines() if line.get("code") == "ServiceAccountInUse" and left in str(line)
     ]
