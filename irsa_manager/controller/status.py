@@ -48,6 +48,7 @@ def judged(
     blind: bool = False,
     changed: bool,
     whole: bool,
+    doubtful: bool = False,
     unanswered: bool = False,
     now: str,
 ) -> IRSAStatus:
@@ -55,7 +56,8 @@ def judged(
 
     role: as it is now, None where it isn't there or isn't ours. *_told: what is wrong, None: all is well. ready_told:
     what concerns the object as a whole. blind: no role can be read. changed: something was written. whole: all of the
-    plan was. unanswered: nobody knows whether the role was made. now: RFC 3339.
+    plan was. doubtful: but something may have been written to the role that no read has shown. unanswered: nobody knows
+    whether the role was made. now: RFC 3339.
     """
     before = irsa.status
     desired = decision.desired
@@ -64,8 +66,8 @@ def judged(
     role_status, record, retired = before.role, before.record, before.retired_roles
     adoption: Adoption | UnsetType = decision.adoption if decision.adoption is not None else UNSET
     if role is not None and decision.role_problem is None:
-        role_status = _role_status(before, decision, desired.role, role, facts, whole=whole)
-        retired = _retired(before, decision, role_status.name, whole=whole)
+        role_status = _role_status(before, decision, desired.role, role, facts, whole=whole, doubtful=doubtful)
+        retired = _retired(before, decision, role_status.name, whole=whole and not doubtful)
         meant = replace(
             decision.before,
             role=role_status,
@@ -118,14 +120,16 @@ def _role_status(
     facts: ClusterFacts,
     *,
     whole: bool,
+    doubtful: bool,
 ) -> RoleStatus:
     if decision.referenced:
         return RoleStatus(name=role.name, arn=role.arn, id=role.id, account_id=facts.account, origin=REFERENCED)
     same_role = before.role.name.lower() == role.name.lower()
     ours = {*desired.inline, *_left_over(decision, role)}
     managed = desired.managed
-    if not whole and same_role:
-        # What is to be taken back and isn't yet stays on record, or the next run would take it for somebody else's.
+    if (doubtful or not whole) and same_role:
+        # What is to be taken back and isn't yet stays on record, or the next run would take it for somebody else's. (Of
+        # inline policies that isn't needed: those that were ours are taken off whether they are seen or not.)
         managed = tuple(dict.fromkeys((*managed, *decision.before.role.managed)))
     return RoleStatus(
         name=role.name,
