@@ -146,7 +146,7 @@ def signed_anew(candidate: Candidate, facts: ClusterFacts, keys: MarkKeys) -> IR
     # One that was adopted must never be deleted.
     origin = "Adopted" if candidate.adopted else MADE
     after = replace(
-        trusted_status(irsa.status, irsa.key, account, keys, facts.operator_namespace),
+        trusted_status(irsa.status, irsa.key, account, keys),
         role=RoleStatus(name=role.name, arn=role.arn, id=role.id, account_id=account, origin=origin),
         intent=Intent(),
         adoption=UNSET,

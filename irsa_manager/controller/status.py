@@ -18,7 +18,7 @@ from irsa_manager.plan.desired import DesiredRole
 from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.mark import MarkKeys, sign_intent, sign_record
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import MADE, REFERENCED, recorded, trusted_status, vouched
+from irsa_manager.plan.ownership import MADE, REFERENCED, recorded, signable, trusted_status, vouched
 from irsa_manager.trust.document import sha256
 
 SETTLING = "The role is new: for up to 15 s AWS may still refuse tokens."
@@ -167,8 +167,10 @@ def _unsigned(before: IRSAStatus) -> Record:
 
 def gave_back(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys, now: str) -> IRSAStatus:
     """After an adopted role was given back while the object lives on: it has no role now."""
+    listed = signable(irsa, decision.before.service_accounts, facts.account, keys, facts.operator_namespace)
     role = RoleStatus(account_id=facts.account)
-    after = replace(decision.before, role=role, adoption=UNSET, intent=Intent(), last_sync_time=now)
+    after = replace(decision.before, role=role, service_accounts=listed, adoption=UNSET, intent=Intent())
+    after = replace(after, last_sync_time=now)
     return replace(after, record=signed(keys, irsa, after))
 
 
@@ -195,11 +197,12 @@ def intending(irsa: IRSA, role: str, facts: ClusterFacts, keys: MarkKeys, now: s
 
 def claimed(irsa: IRSA, role: ObservedRole, facts: ClusterFacts, keys: MarkKeys) -> IRSAStatus:
     """After a create whose answer was lost, where the intent says that the role that exists is ours."""
-    before = trusted_status(irsa.status, irsa.key, facts.account, keys, facts.operator_namespace)
+    before = trusted_status(irsa.status, irsa.key, facts.account, keys)
     # What was about to be put on it may be there.
     inline = before.role.inline_policies if before.role.name.lower() == role.name.lower() else ()
     status = RoleStatus(name=role.name, arn=role.arn, account_id=facts.account, origin=MADE, inline_policies=inline)
-    after = replace(before, role=status, intent=Intent(), adoption=UNSET)
+    listed = signable(irsa, before.service_accounts, facts.account, keys, facts.operator_namespace)
+    after = replace(before, role=status, service_accounts=listed, intent=Intent(), adoption=UNSET)
     return replace(after, record=signed(keys, irsa, after))
 
 
@@ -253,10 +256,11 @@ def foretold(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys
         managed=tuple(dict.fromkeys((*role.managed, *wanted.managed))),
     )
     adoption = decision.adoption if decision.adopting and decision.adoption is not None else before.adoption
+    listed = signable(irsa, before.service_accounts, facts.account, keys, facts.operator_namespace)
     after = replace(
         irsa.status,
         role=role,
-        service_accounts=_foretold_accounts(before.service_accounts, decision.bound),
+        service_accounts=_foretold_accounts(listed, decision.bound),
         adoption=adoption,
         kept_bindings=before.kept_bindings,
         kept_audiences=before.kept_audiences,

@@ -124,9 +124,7 @@ def given_back(
 
     closing: where the trust that it had could not be read, at least nobody of ours may be left in it.
     """
-    status = trusted_status(
-        irsa.status, irsa.key, situation.facts.account, situation.keys, situation.facts.operator_namespace
-    )
+    status = trusted_status(irsa.status, irsa.key, situation.facts.account, situation.keys)
     if status.adoption is UNSET:
         # What it had is lost with the status, and isn't guessed; but nobody of ours may be left in its trust.
         return [action for role in adopted for action in _left(role, situation, why)] if closing else []

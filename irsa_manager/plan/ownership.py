@@ -276,23 +276,29 @@ def vouched(status: IRSAStatus, owner: str, account: str, keys: MarkKeys) -> boo
     return record_valid(keys, status.record.mac, recorded(status, owner, account))
 
 
-def trusted_status(status: IRSAStatus, owner: str, account: str, keys: MarkKeys, operator_namespace: str) -> IRSAStatus:
+def signable(
+    irsa: IRSA, listed: Iterable[BoundServiceAccount], account: str, keys: MarkKeys, operator_namespace: str
+) -> tuple[BoundServiceAccount, ...]:
+    """Of these ServiceAccounts of the object's status those that may be signed as its own: all that are already.
+
+    Else of a tenant's those of his own namespace: others he could list to have them deleted once the list is signed.
+    """
+    home = irsa.metadata.namespace
+    proved = home == operator_namespace or vouched(irsa.status, irsa.key, account, keys)
+    return tuple(b for b in listed if proved or b.namespace == home)
+
+
+def trusted_status(status: IRSAStatus, owner: str, account: str, keys: MarkKeys) -> IRSAStatus:
     """The status as far as its record vouches for it: where it doesn't, without what a forger could gain by.
 
     A forged list of managed attributes could make the manager take a permissions boundary away, forged keys of
-    annotations and labels make it strip a ServiceAccount, forged ServiceAccounts of other namespaces (where a tenant
-    can't write) make it delete them once the list is signed, forged names of inline policies undo an incident response,
+    annotations and labels make it strip a ServiceAccount, forged names of inline policies undo an incident response,
     a forged adoption make it write a trust of the forger's choice, forged bindings widen what a tenant may reach,
     forged audiences make the role accept tokens that were made for something else, a forged old role be deleted.
     """
     if vouched(status, owner, account, keys):
         return status
-    home = owner.partition("/")[0]
-    bare = tuple(
-        replace(b, annotations=(), labels=())
-        for b in status.service_accounts
-        if home in {operator_namespace, b.namespace}
-    )
+    bare = tuple(replace(b, annotations=(), labels=()) for b in status.service_accounts)
     role = replace(status.role, managed=(), inline_policies=())
     retired = tuple(replace(old, origin="") for old in status.retired_roles)
     return replace(

@@ -42,7 +42,7 @@ def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True, rewrite: b
     facts = situation.facts
     observed = situation.roles.get(spec.iam_role.name.lower())
     owner = _whose(irsa, observed, situation)
-    status = trusted_status(irsa.status, irsa.key, facts.account, situation.keys, facts.operator_namespace)
+    status = trusted_status(irsa.status, irsa.key, facts.account, situation.keys)
     permit = _permit(irsa, status, observed, situation, mine=owner.mine)
     if isinstance(permit, Denied):
         return Decision(
@@ -125,9 +125,7 @@ def permitted(irsa: IRSA, situation: Situation) -> bool:
     """Whether tenancy lets the object have what it asks for. The spec must be complete (see incomplete)."""
     assert irsa.spec is not UNSET  # noqa: S101  (incomplete() was asked first)
     observed = situation.roles.get(irsa.spec.iam_role.name.lower())
-    status = trusted_status(
-        irsa.status, irsa.key, situation.facts.account, situation.keys, situation.facts.operator_namespace
-    )
+    status = trusted_status(irsa.status, irsa.key, situation.facts.account, situation.keys)
     mine = _whose(irsa, observed, situation).mine
     # More to reach is never less to deny: what is denied as it is written needs no walk through all namespaces.
     if isinstance(_permit(irsa, status, observed, situation, mine=mine, reach=NOWHERE), Denied):
@@ -331,9 +329,7 @@ def _referenced(irsa: IRSA, spec: IRSASpec, observed: ObservedRole | None, situa
     if observed is None:
         problem = Problem("RoleNotFound", {"role": name, "account": account})
         return Decision(plan=Plan(), desired=desired, role_problem=problem, bound=irsa.status.service_accounts)
-    status = trusted_status(
-        irsa.status, irsa.key, situation.facts.account, situation.keys, situation.facts.operator_namespace
-    )
+    status = trusted_status(irsa.status, irsa.key, situation.facts.account, situation.keys)
     adopted = marked_roles(irsa, situation, (Whose.ADOPTED,))
     left = status.adoption is not UNSET
     back = _back_first(irsa, status, desired, situation, adopted, "it isn't adopted any more", left=left)

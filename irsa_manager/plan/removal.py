@@ -35,7 +35,7 @@ def decide_deletion(irsa: IRSA, situation: Situation) -> Decision:
     adopted = marked_roles(irsa, situation, (Whose.ADOPTED,))
     arns = {role.arn for role in (*roles, *adopted)}
     borrowed = named_arns(irsa, situation)
-    status = trusted_status(irsa.status, irsa.key, facts.account, situation.keys, facts.operator_namespace)
+    status = trusted_status(irsa.status, irsa.key, facts.account, situation.keys)
     known = irsa.status.role
     vouched_for = bool(known.name) and vouched(irsa.status, irsa.key, facts.account, situation.keys)
     if spec.iam_role.name and spec.iam_role.name.lower() not in situation.roles:

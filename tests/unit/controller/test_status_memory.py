@@ -94,7 +94,7 @@ def judged(
 
 
 def vouched_for(status: IRSAStatus) -> bool:
-    return trusted_status(status, "op/i", ACCOUNT, KEYS, "op") is status
+    return trusted_status(status, "op/i", ACCOUNT, KEYS) is status
 
 
 def test_a_name_that_is_taken_makes_nobody_forget_what_an_adopted_role_had():

@@ -31,7 +31,7 @@ from irsa_manager.plan.diff_role import trust_difference
 from irsa_manager.plan.facts import NamespaceFact, Situation
 from irsa_manager.plan.mark import Whose, make, sign_record
 from irsa_manager.plan.observed import ObservedRole, ObservedServiceAccount
-from irsa_manager.plan.ownership import recorded, trusted_status
+from irsa_manager.plan.ownership import recorded, signable
 from irsa_manager.plan.planner import decide
 from irsa_manager.plan.removal import decide_deletion
 from irsa_manager.trust.document import canonical, sids, subjects, too_deep
@@ -323,7 +323,7 @@ def test_what_points_to_a_role_that_is_gone_is_left_unless_it_was_this_objects()
     asking.status = replace(asking.status, service_accounts=longer)
     seen = situation(service_accounts={**gone, ("bees", "hand"): other})
     assert [a.namespace for a in decide_deletion(asking, seen).plan.actions] == ["team-a"]
-    kept = trusted_status(asking.status, asking.key, ACCOUNT, KEYS, FACTS.operator_namespace).service_accounts
+    kept = signable(asking, longer, ACCOUNT, KEYS, FACTS.operator_namespace)
     assert kept == (BoundServiceAccount("team-a", "app"),)
 
 
