@@ -300,6 +300,27 @@ def test_what_is_bound_to_a_role_that_is_only_referenced_is_left_where_it_is_not
     assert [(type(a), a.namespace) for a in actions] == [(do.PatchServiceAccount, "team-a")]
 
 
+def test_what_a_reference_has_bound_in_another_namespace_in_reach_is_released():
+    role = own_role(tags={})
+    accounts = {("b", "app"): bound_to(role, "b", made=True)}
+    status = IRSAStatus(
+        role=RoleStatus(name="reports", arn=role.arn, id=role.id, account_id=ACCOUNT, origin="Referenced"),
+        service_accounts=(BoundServiceAccount("b", "app"),),
+    )
+    spec = IRSASpec(
+        cleanup=True,
+        iam_role=RoleSpec(name="reports", management_policy="Reference"),
+        service_account=ServiceAccountSpec(name="app", namespaces=("b",)),
+    )
+    rule = TenancyRule("a", LabelSelector(), target_namespaces=("b",), management_policies=("Reference",))
+    facts = replace(FACTS, tenancy=Tenancy(rules=(rule,)))
+    seen = replace(situation(role, service_accounts=accounts), facts=facts)
+    tenants = IRSA(Metadata(name="reports", namespace="team-a", generation=1), spec, status)
+    assert [(type(a), a.namespace) for a in decide_deletion(tenants, seen).plan.actions] == [
+        (do.DeleteServiceAccount, "b")
+    ]
+
+
 def test_what_points_to_a_role_that_is_gone_is_left_unless_it_was_this_objects():
     role = own_role()
     gone = {("x", "app"): bound_to(role, "x", made=True), ("team-a", "app"): bound_to(role, "team-a", made=True)}
