@@ -94,7 +94,7 @@ class Conclusion:
         whole = not outcome.failures and not outcome.outrun
         after = judged(whole=whole)
         # What is to be taken back stays on record until IAM shows all that a process before this one may have written.
-        kept = judged(whole=whole, doubtful=self._roles.doubtful(desired.role.name))
+        kept = judged(whole=whole, doubtful=True) if self._roles.doubtful(desired.role.name) else after
         doubted_ = kept != after and await doubted(self._c, irsa, facts, desired.role.name)
         after = kept if doubted_ else after
         if outrun:

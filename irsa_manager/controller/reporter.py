@@ -128,13 +128,9 @@ class Reporter:
         values: dict[str, Any] = {"service_account": service_account, "count": count}
         message = reasons.message("ServiceAccountInUse", pods=f" ({pods})", **values)
         self._record_on_account(service_account, "ServiceAccountInUse", message)
-        at_home = namespace == irsa.metadata.namespace
-        self.say(
-            irsa,
-            Told(
-                "ServiceAccountInUse", message if at_home else reasons.message("ServiceAccountInUse", pods="", **values)
-            ),
-        )
+        if namespace != irsa.metadata.namespace:
+            message = reasons.message("ServiceAccountInUse", pods="", **values)
+        self.say(irsa, Told("ServiceAccountInUse", message))
 
     def _record_on_irsa(self, irsa: IRSA, code: str, message: str) -> None:
         self._events.record_about(IRSAS, irsa.metadata, type=reasons.get(code).event_type, reason=code, message=message)
