@@ -46,7 +46,7 @@ from irsa_manager.plan import actions as do
 from irsa_manager.plan.decision import Decision
 from irsa_manager.plan.facts import ClusterFacts, Situation
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import noted, upstreams, vouched
+from irsa_manager.plan.ownership import foreign_key, noted, upstreams, vouched
 from irsa_manager.plan.planner import decide, incomplete
 from irsa_manager.plan.takeover import audiences_asked, left_by_upstream
 
@@ -154,10 +154,10 @@ class Reconciler:
             irsa = await self._c.reporter.write_status(irsa, after)
             situation = self._c.view.situation(irsa, facts, self._c.keys)
         rewrite = self._rewrite_due(irsa)
-        settling = self._just_given_back(irsa, situation, now)
+        decision = decide(irsa, situation, tagging=self._c.hands.tagging, rewrite=rewrite)
+        settling = self._just_given_back(irsa, situation, now) if decision.adopting or decision.adopted else 0.0
         if settling:
             return settling
-        decision = decide(irsa, situation, tagging=self._c.hands.tagging, rewrite=rewrite)
         if decision.ready_problem is not None:
             told = problem_told(decision.ready_problem)
             outcome = await carry_out(self._c, irsa, decision.plan)
@@ -202,8 +202,11 @@ class Reconciler:
         lately = any(-SKEW_SECONDS <= age <= HOLD_SECONDS for age in ages)
         if self._roles.young and lately:
             return SOON_SECONDS
-        ours = role is not None and self._c.view.verdicts.mine(irsa, role, situation)
-        return SOON_SECONDS if not ours and self._roles.settling(spec_role(irsa)) else 0.0
+        if role is not None and self._c.view.verdicts.mine(irsa, role, situation):
+            return 0.0
+        # One that bears a mark is another object's, or was until a moment before this process began.
+        marked = role is not None and foreign_key(role)
+        return SOON_SECONDS if self._roles.settling(spec_role(irsa)) or (self._roles.young and marked) else 0.0
 
     async def _otherwise(self, irsa: IRSA, facts: ClusterFacts) -> bool:
         """Whether the role that is about to be adopted isn't as it was seen last.

@@ -31,7 +31,7 @@ def eventually(look: Callable[[], Any], what: str, report: Callable[[], str], se
     """
     deadline = time.monotonic() + seconds
     while True:
-        problem = ""
+        problem, began = "", time.monotonic()
         try:
             if seen := look():
                 return seen
@@ -39,7 +39,8 @@ def eventually(look: Callable[[], Any], what: str, report: Callable[[], str], se
             problem = f"\n{error}"
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:.0f} s: {what}{problem}\n{report()}")
-        time.sleep(POLL_SECONDS)
+        # Looking at hundreds of objects takes its time, and takes it from those that are looked at.
+        time.sleep(max(POLL_SECONDS, 2 * (time.monotonic() - began)))
 
 
 class Controller:
@@ -64,6 +65,8 @@ class Controller:
         self.metrics_url = f"http://127.0.0.1:{metrics}"
         self.health_url = f"http://127.0.0.1:{health}"
         self.log = log
+        self._read = 0
+        self._looks: dict[str, list[int]] = {}
         words = [flag if value == "" else f"{flag}={value}" for flag, value in given.items() if value is not None]
         argv = [sys.executable, "-m", "irsa_manager", "controller", *words]
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
@@ -147,10 +150,16 @@ class Controller:
 
     def looks(self, key: str) -> list[int]:
         """The resourceVersions of the IRSA at which each look at it began."""
-        # Up to the last whole line. Much is logged: only the lines that are asked for are parsed.
-        lines = self.log.read_text("utf-8", "replace").rpartition("\n")[0].splitlines()
-        found = [line for line in lines if '"looking at it"' in line and f'"IRSA {key}"' in line]
-        return [int(json.loads(line)["resourceVersion"]) for line in found]
+        # Much is logged, and it is asked for again and again: every line is read once.
+        with self.log.open("rb") as log:
+            log.seek(self._read)
+            whole = log.read().rpartition(b"\n")[0]
+        self._read += len(whole) + bool(whole)
+        for line in whole.splitlines():
+            if b'"looking at it"' in line:
+                told = json.loads(line)
+                self._looks.setdefault(told["object"], []).append(int(told["resourceVersion"]))
+        return self._looks.get(f"IRSA {key}", [])
 
     def tail(self, count: int = 25, *, about: Collection[str] | None = None) -> str:
         """The last lines, without the debug ones. about: of those that concern an object only these objects'."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import yaml
+from e2e_controllers import Controllers
 from e2e_lab import ROLE_ARN, Irsa, Lab, Object, spec, unique
 from e2e_process import Controller
 from test_commands import manifest, run
@@ -33,7 +34,7 @@ def somebodys(lab: Lab, role: str) -> dict[str, Any]:
 def portrait(lab: Lab, role: str) -> dict[str, Any]:
     found = lab.aws.role(role)
     assert found is not None
-    kept = {key: found[key] for key in ("RoleId", "AssumeRolePolicyDocument")}
+    kept = {key: found[key] for key in ("RoleName", "RoleId", "AssumeRolePolicyDocument")}
     return {**kept, "attached": lab.aws.attached(role), "tags": lab.aws.tags(role)}
 
 
@@ -124,6 +125,33 @@ def test_an_adopted_role_is_never_deleted_though_status_and_marks_are_lost_one_a
     irsa.patch({"suspend": False})
     irsa.wait_gone()
     assert portrait(lab, role)["RoleId"] == before["RoleId"]
+
+
+def test_a_role_is_adopted_after_a_crash_only_when_it_can_be_seen_that_another_object_has_given_it_back(
+    lab: Lab, controllers: Controllers
+) -> None:
+    role, namespace = unique("role"), lab.namespace()
+    before = somebodys(lab, role)
+    first = lab.irsa(managing("Adopt", role, namespace))
+    first.wait_ready()
+    # What is let go soon after a start waits until IAM shows it: afterwards the controller knows what it has written.
+    old = lab.irsa(managing("Adopt", somebodys(lab, unique("old"))["RoleName"], lab.namespace()))
+    old.wait_ready()
+    old.delete()
+    old.wait_gone()
+    lab.wait_sweeps()
+    lab.aws.faults(consistency=10.0)
+    first.delete()
+    first.wait_gone()
+    # A new process reads the role as it was while the first object had it.
+    controllers.stop_usual()
+    second = lab.irsa(managing("Adopt", role, lab.namespace()))
+    controllers.ensure_usual()
+    second.wait_ready()
+    second.delete()
+    second.wait_gone()
+    lab.aws.faults()
+    assert portrait(lab, role) == before
 
 
 def test_a_release_waits_for_the_key_that_vouches_for_what_an_adopted_role_had(
