@@ -9,6 +9,7 @@ from irsa_manager.api import names
 from irsa_manager.api.errors import AwsError
 from irsa_manager.api.irsa import IRSA
 from irsa_manager.controller import status as statuses
+from irsa_manager.controller import undecided
 from irsa_manager.controller.carry_out import Outcome
 from irsa_manager.controller.context import Context, now
 from irsa_manager.controller.cut_off import carry_out
@@ -53,7 +54,7 @@ class Deletion:
             return None
         at = now()
         if irsa.spec is not UNSET and irsa.spec.suspend:
-            await self._c.reporter.write_status(irsa, statuses.suspended(irsa, at))
+            await self._c.reporter.write_status(irsa, undecided.suspended(irsa, at))
             return None
         if irsa.spec is UNSET or not irsa.spec.cleanup or incomplete(irsa.spec):
             if irsa.status.role.name:
@@ -66,11 +67,11 @@ class Deletion:
         try:
             facts = resolved.facts or await self._facts_of_status(irsa) or await self._facts_of_caller()
         except AwsError:
-            await self._c.reporter.write_status(irsa, statuses.deleting(irsa, [unresolved(resolved)], at))
+            await self._c.reporter.write_status(irsa, undecided.deleting(irsa, [unresolved(resolved)], at))
             return UNREADY_SECONDS
         elsewhere = other_account(irsa, facts, self._c.keys)
         if elsewhere is not None:
-            await self._c.reporter.write_status(irsa, statuses.deleting(irsa, [elsewhere], at))
+            await self._c.reporter.write_status(irsa, undecided.deleting(irsa, [elsewhere], at))
             self._c.reporter.warn(irsa, elsewhere)
             return STALLED_SECONDS
         unread = await self._look(irsa, facts)
@@ -81,7 +82,7 @@ class Deletion:
         outcome = await carry_out(self._c, irsa, plan)
         self._c.reporter.tell(irsa, outcome, facts.account, None)
         if unread is not None and not outcome.failures:
-            await self._c.reporter.write_status(irsa, statuses.deleting(irsa, [error_told(unread)], at))
+            await self._c.reporter.write_status(irsa, undecided.deleting(irsa, [error_told(unread)], at))
             raise TryAgain(unread.code, unread.message) from unread
         if not outcome.failures and not outcome.outrun:
             if self._may_appear(irsa):
@@ -106,7 +107,7 @@ class Deletion:
         if adopted:
             facts = self._c.resolved().facts or await self._facts_of_status(irsa)
             if facts is None:
-                await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, unresolved(self._c.resolved()), at))
+                await self._c.reporter.write_status(irsa, undecided.unjudged(irsa, unresolved(self._c.resolved()), at))
                 return UNREADY_SECONDS
             told = other_account(irsa, facts, self._c.keys)
             if told is None:
@@ -114,7 +115,7 @@ class Deletion:
                 situation = self._c.view.situation(irsa, facts, self._c.keys)
                 told = unproved(irsa, situation)
             if told is not None:
-                await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, told, at))
+                await self._c.reporter.write_status(irsa, undecided.unjudged(irsa, told, at))
                 self._c.reporter.warn(irsa, told)
                 return STALLED_SECONDS
             decision = decide_release(irsa, situation)
@@ -182,7 +183,7 @@ class Deletion:
             if in_use(failure) and await still_on_it(self._c.aws, self._roles, failure):
                 raise TryAgain("RoleInUse", "The role has policies that weren't known; they are taken off next.")
         told = [failure_told(failure, outcome.done, None) for failure in outcome.failures]
-        await self._c.reporter.write_status(irsa, statuses.deleting(irsa, told, at))
+        await self._c.reporter.write_status(irsa, undecided.deleting(irsa, told, at))
         for each in told:
             self._c.reporter.warn(irsa, each)
         raise TryAgain(told[0].code, told[0].message)

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from irsa_manager.api import names, reasons
 from irsa_manager.api.errors import AwsError, AwsExists, IrsaError, KubernetesError
 from irsa_manager.api.irsa import IRSA
+from irsa_manager.controller import foretelling, undecided
 from irsa_manager.controller import status as statuses
 from irsa_manager.controller.carry_out import Failure
 from irsa_manager.controller.concluding import REWRITE_SECONDS, Conclusion, seconds_since
@@ -75,7 +76,7 @@ class Reconciler:
             log.warning("a status from before was put back: it proves nothing", object=f"IRSA {key}")
         try:
             if upstreams(irsa, self._c.operator_namespace) and not noted(irsa):
-                irsa = await self._c.reporter.write_status(irsa, statuses.noting(irsa))
+                irsa = await self._c.reporter.write_status(irsa, foretelling.noting(irsa))
             if irsa.metadata.annotations.get(names.ANNOTATION_RELEASE) == "true":
                 return await self._deletion.release(irsa)
             if irsa.metadata.deleting:
@@ -90,7 +91,7 @@ class Reconciler:
             # A read on the way that failed: what was decided before stands, and the status says what holds things up.
             irsa = self._c.view.newest(key) or irsa
             with suppress(KubeConflict, KubeNotFound):
-                await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, error_told(error), time_now()))
+                await self._c.reporter.write_status(irsa, undecided.unjudged(irsa, error_told(error), time_now()))
             raise TryAgain(error.code, error.message) from error
         except (KubeUnavailable, KubeThrottled) as error:
             # The client says once a minute that the server can't be reached; not every object besides.
@@ -99,7 +100,7 @@ class Reconciler:
             # What nobody has thought of: the log has it, and whoever waits for the object must see it too.
             irsa = self._c.view.newest(key) or irsa
             with suppress(KubernetesError):
-                await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, error_told(error), time_now()))
+                await self._c.reporter.write_status(irsa, undecided.unjudged(irsa, error_told(error), time_now()))
             raise
 
     def forget(self, key: str) -> None:
@@ -117,22 +118,22 @@ class Reconciler:
         if facts is not None:
             self._c.view.claims(irsa, facts, self._c.keys)
         if irsa.spec is not UNSET and irsa.spec.suspend:
-            await self._c.reporter.write_status(irsa, statuses.suspended(irsa, now))
+            await self._c.reporter.write_status(irsa, undecided.suspended(irsa, now))
             return None
         lacking = incomplete(irsa.spec)
         if lacking:
             text = f"{lacking} is missing; nothing can be done without it."
             values: dict[str, Any] = {"role": "of this object", "error": text, "next_try": "when it is there"}
             told = Told("IRSAFailedRoleUpdate", reasons.message("IRSAFailedRoleUpdate", **values))
-            await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, told, now))
+            await self._c.reporter.write_status(irsa, undecided.unjudged(irsa, told, now))
             return None
         resolved = self._c.resolved()
         if resolved.facts is None:
-            await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, unresolved(resolved), now))
+            await self._c.reporter.write_status(irsa, undecided.unjudged(irsa, unresolved(resolved), now))
             return UNREADY_SECONDS
         elsewhere = other_account(irsa, resolved.facts, self._c.keys)
         if elsewhere is not None:
-            await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, elsewhere, now))
+            await self._c.reporter.write_status(irsa, undecided.unjudged(irsa, elsewhere, now))
             self._c.reporter.warn(irsa, elsewhere)
             return STALLED_SECONDS
         return await self._make_true(irsa, resolved.facts, now)
@@ -143,14 +144,14 @@ class Reconciler:
         try:
             await self._look_at_roles(irsa, facts, deeply=describes(irsa))
         except AwsError as error:
-            await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, error_told(error), now))
+            await self._c.reporter.write_status(irsa, undecided.unjudged(irsa, error_told(error), now))
             raise TryAgain(error.code, error.message) from error
         perhaps_ours = intended(irsa, facts, self._c.keys, now)
         irsa = await claim(self._c, irsa, facts, now)
         situation = self._c.view.situation(irsa, facts, self._c.keys)
         moving = left_by_upstream(irsa, situation)
         if moving is not None:
-            after = statuses.taking_over(irsa, moving, audiences_asked(spec, situation), facts, self._c.keys)
+            after = foretelling.taking_over(irsa, moving, audiences_asked(spec, situation), facts, self._c.keys)
             irsa = await self._c.reporter.write_status(irsa, after)
             situation = self._c.view.situation(irsa, facts, self._c.keys)
         rewrite = self._rewrite_due(irsa)
@@ -162,7 +163,7 @@ class Reconciler:
             told = problem_told(decision.ready_problem)
             outcome = await carry_out(self._c, irsa, decision.plan)
             self._c.reporter.tell(irsa, outcome, facts.account, None)
-            await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, told, now))
+            await self._c.reporter.write_status(irsa, undecided.unjudged(irsa, told, now))
             self._c.reporter.warn(irsa, told)
             if outcome.transient is not None:
                 # Who is gone must leave the trust, whatever else is denied.
@@ -229,7 +230,7 @@ class Reconciler:
             await see(self._c, irsa, facts, gone)
         if outcome.failures:
             told = failure_told(outcome.failures[0], outcome.done, None)
-            await self._c.reporter.write_status(irsa, statuses.unjudged(irsa, told, now))
+            await self._c.reporter.write_status(irsa, undecided.unjudged(irsa, told, now))
             self._c.reporter.warn(irsa, told)
             raise TryAgain(told.code, told.message)
         if outcome.outrun:
@@ -245,12 +246,12 @@ class Reconciler:
         """What has to be in the status before the first write, so that a crash in between loses nothing."""
         after, actions = irsa.status, decision.plan.actions
         if (actions or decision.adopting) and decision.role_problem is None and not decision.referenced:
-            after = statuses.foretold(irsa, decision, facts, self._c.keys)
+            after = foretelling.foretold(irsa, decision, facts, self._c.keys)
         creating = next((a for a in actions if isinstance(a, do.CreateRole)), None)
         if creating is not None and self._roles.unreadable:
-            after = statuses.intending(replace(irsa, status=after), creating.role, facts, self._c.keys, now)
+            after = foretelling.intending(replace(irsa, status=after), creating.role, facts, self._c.keys, now)
         if actions and irsa.status.observed_generation != irsa.metadata.generation:
-            after = statuses.progressing(replace(irsa, status=after), now)
+            after = undecided.progressing(replace(irsa, status=after), now)
         return await self._c.reporter.write_status(irsa, after)
 
     def _rewrite_due(self, irsa: IRSA) -> bool:

@@ -14,7 +14,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from irsa_manager.api.irsa import IRSA, Intent, IRSAStatus, RoleStatus
-from irsa_manager.controller.status import signed
+from irsa_manager.controller.signing import signed
 from irsa_manager.controller.survey import Survey
 from irsa_manager.kube.client import Kube
 from irsa_manager.kube.resources import IRSAS

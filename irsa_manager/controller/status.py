@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from irsa_manager.api import reasons
-from irsa_manager.api.irsa import IRSA, Adoption, BoundServiceAccount, Intent, IRSAStatus, Record, RoleStatus
+from irsa_manager.api.irsa import IRSA, Adoption, Intent, IRSAStatus, RoleStatus
 from irsa_manager.api.kube import Condition
-from irsa_manager.api.status_fields import MAX_RETIRED
 from irsa_manager.controller.conditions import condition
+from irsa_manager.controller.foretelling import former
+from irsa_manager.controller.signing import signed, unsigned
 from irsa_manager.controller.telling import Told
+from irsa_manager.controller.undecided import unjudged
 from irsa_manager.plan.decision import Decision
 from irsa_manager.plan.desired import DesiredRole
 from irsa_manager.plan.facts import ClusterFacts
-from irsa_manager.plan.mark import MarkKeys, sign_intent, sign_record
+from irsa_manager.plan.mark import MarkKeys
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import MADE, REFERENCED, recorded, signable, trusted_status, vouched
+from irsa_manager.plan.ownership import MADE, REFERENCED, signable, trusted_status
 from irsa_manager.trust.document import sha256
 
 SETTLING = "The role is new: for up to 15 s AWS may still refuse tokens."
@@ -27,9 +29,6 @@ BLIND = (
     "Roles can't be read (iam:GetRole is missing): what others change is not seen; the trust policy is written anew "
     "every 10 minutes."
 )
-
-LAST_SERIAL = 2**53
-"""Beyond it not every reader of JSON tells one number from the next (RFC 8259, section 6)."""
 
 WAITS = "ServiceAccounts are bound when the role is in order; until then those that are bound stay as they are."
 
@@ -77,13 +76,7 @@ def judged(
         )
         # Once the trust bears our own mark again, nothing is signed over any more.
         over = "" if whole else None
-        record = _unsigned(before) if decision.referenced else signed(keys, irsa, meant, over=over)
-    elif role is None and not before.role.name and decision.role_problem is None and not decision.referenced:
-        # It may have been made all the same, if the answer was lost: a change of its name must not leave it behind.
-        role_status = RoleStatus(name=desired.role.name, account_id=facts.account)
-        retired = ()
-        meant = replace(decision.before, role=role_status, service_accounts=decision.bound, retired_roles=retired)
-        record = signed(keys, irsa, meant)
+        record = unsigned(before) if decision.referenced else signed(keys, irsa, meant, over=over)
     good = _ready_message(decision, role, facts, settling=settling)
     if blind and role is not None and not decision.referenced:
         good = f"{good} {BLIND}"
@@ -92,7 +85,7 @@ def judged(
         waits = condition(irsa, "ServiceAccountsReady", "Unknown", role_told.code, WAITS, now)
         conditions = tuple(waits if c.type == waits.type else c for c in conditions)
     after = replace(before, observed_generation=irsa.metadata.generation, issuer=facts.issuer, conditions=conditions)
-    if decision.role_problem is not None or (role is None and before.role.name):
+    if decision.role_problem is not None or role is None:
         # Nothing was written: what the record vouches for, and what the end rests on, must be there when it is over.
         intent = before.intent if unanswered else Intent()
         after = replace(after, intent=intent, service_account_count=len(before.service_accounts))
@@ -145,26 +138,6 @@ def _role_status(
     )
 
 
-def signed(keys: MarkKeys, irsa: IRSA, status: IRSAStatus, *, over: str | None = None) -> Record:
-    """The record that vouches for a status. over: the mark that is signed over, None: as before.
-
-    What is signed already keeps its signature; anything else gets the next number.
-    """
-    before, account = irsa.status.record, status.role.account_id
-
-    def record(serial: int) -> Record:
-        meant = Record("", irsa.metadata.uid, serial, before.over if over is None else over)
-        return replace(meant, mac=sign_record(keys, recorded(replace(status, record=meant), irsa.key, account)))
-
-    same = record(before.serial)
-    return same if same == before else record(before.serial + 1 if 0 <= before.serial < LAST_SERIAL else 1)
-
-
-def _unsigned(before: IRSAStatus) -> Record:
-    """No signature. The number stays: the next one must be told from what is put back."""
-    return Record(serial=before.record.serial)
-
-
 def gave_back(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys, now: str) -> IRSAStatus:
     """After an adopted role was given back while the object lives on: it has no role now."""
     listed = signable(irsa, decision.before.service_accounts, facts.account, keys, facts.operator_namespace)
@@ -172,27 +145,6 @@ def gave_back(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKey
     after = replace(decision.before, role=role, service_accounts=listed, adoption=UNSET, intent=Intent())
     after = replace(after, last_sync_time=now)
     return replace(after, record=signed(keys, irsa, after))
-
-
-def noting(irsa: IRSA) -> IRSAStatus:
-    """That the Go program made the role, before anything else is said in the place where that is to be seen."""
-    assert irsa.spec is not UNSET  # noqa: S101  (it was ready once)
-    return replace(irsa.status, role=RoleStatus(name=irsa.spec.iam_role.name, origin="Created"))
-
-
-def taking_over(
-    irsa: IRSA, role: ObservedRole, audiences: tuple[str, ...], facts: ClusterFacts, keys: MarkKeys
-) -> IRSAStatus:
-    """What has to be in the status before the first write to a role that the Go program made. audiences: in use."""
-    status = RoleStatus(name=role.name, arn=role.arn, id=role.id, account_id=facts.account, origin="Created")
-    after = replace(irsa.status, role=status, kept_audiences=audiences)
-    return replace(after, record=signed(keys, irsa, after))
-
-
-def intending(irsa: IRSA, role: str, facts: ClusterFacts, keys: MarkKeys, now: str) -> IRSAStatus:
-    """What has to be in the status before a role is created that can't be read afterwards."""
-    mac = sign_intent(keys, facts.account, role, irsa.key, now)
-    return replace(irsa.status, intent=Intent(role, now, mac))
 
 
 def claimed(irsa: IRSA, role: ObservedRole, facts: ClusterFacts, keys: MarkKeys) -> IRSAStatus:
@@ -222,7 +174,7 @@ def given_up(irsa: IRSA, now: str) -> IRSAStatus:
         observed_generation=irsa.metadata.generation,
         conditions=ready,
         adoption=UNSET,
-        record=_unsigned(irsa.status),
+        record=unsigned(irsa.status),
         intent=Intent(),
     )
 
@@ -240,75 +192,6 @@ def _left_over(decision: Decision, role: ObservedRole) -> tuple[str, ...]:
     return before.inline_policies if before.name.lower() == role.name.lower() else ()
 
 
-def foretold(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys) -> IRSAStatus:
-    """The status that has to be there before a plan's first write: all that it may set, beside what was set before.
-
-    If the answer gets lost, or we die meanwhile and something else is asked for then, it must be known what is ours to
-    take back; and what an adopted role had, to be given back. The old role of a rename moves to the retired ones.
-    """
-    assert decision.desired is not None  # noqa: S101  (of a living object)
-    before, wanted = decision.before, decision.desired.role
-    role = _foretold_role(irsa, decision, facts, keys)
-    role = replace(
-        role,
-        attached_policies=tuple(dict.fromkeys((*role.attached_policies, *wanted.policies))),
-        inline_policies=tuple(sorted({*role.inline_policies, *wanted.inline})),
-        managed=tuple(dict.fromkeys((*role.managed, *wanted.managed))),
-    )
-    adoption = decision.adoption if decision.adopting and decision.adoption is not None else before.adoption
-    listed = signable(irsa, before.service_accounts, facts.account, keys, facts.operator_namespace)
-    after = replace(
-        irsa.status,
-        role=role,
-        service_accounts=_foretold_accounts(listed, decision.bound),
-        adoption=adoption,
-        kept_bindings=before.kept_bindings,
-        kept_audiences=before.kept_audiences,
-        retired_roles=_former(before, decision, role.name),
-    )
-    return replace(after, record=signed(keys, irsa, after))
-
-
-def _foretold_role(irsa: IRSA, decision: Decision, facts: ClusterFacts, keys: MarkKeys) -> RoleStatus:
-    """The role that a plan is about to write, as it is known now. Nothing is signed that only the status says."""
-    assert decision.desired is not None  # noqa: S101  (of a living object)
-    before, wanted, seen = decision.before.role, decision.desired.role, decision.role
-    same = before.name.lower() == wanted.name.lower()
-    if same and not decision.adopting and vouched(irsa.status, irsa.key, facts.account, keys):
-        return before
-    if seen is None:
-        return RoleStatus(name=wanted.name, account_id=facts.account)
-    origin = "Adopted" if decision.adopted else MADE
-    return RoleStatus(name=seen.name, arn=seen.arn, id=seen.id, account_id=facts.account, origin=origin)
-
-
-def _foretold_accounts(
-    before: tuple[BoundServiceAccount, ...], bound: tuple[BoundServiceAccount, ...]
-) -> tuple[BoundServiceAccount, ...]:
-    """Those that are bound, with the keys of all annotations and labels that may be on them."""
-    known = {(b.namespace, b.name): b for b in before}
-    for one in bound:
-        old = known.get((one.namespace, one.name))
-        if old is not None:
-            annotations = tuple(dict.fromkeys((*old.annotations, *one.annotations)))
-            labels = tuple(dict.fromkeys((*old.labels, *one.labels)))
-            known[one.namespace, one.name] = replace(old, annotations=annotations, labels=labels)
-    return tuple(sorted(known.values()))
-
-
-def _former(before: IRSAStatus, decision: Decision, current: str) -> tuple[RoleStatus, ...]:
-    """The roles of other names that a status names. Only what is plainly the object's may be signed as such.
-
-    The others come last, those first that may yet come to light, and only as far as there is room.
-    """
-    known = {r.name.lower(): r for r in (*before.retired_roles, before.role) if r.name}
-    known.pop(current.lower(), None)
-    mine = {role.name.lower() for role in decision.old_roles}
-    named = sorted(known.items(), key=lambda item: (item[0] not in mine, bool(item[1].id), item[0]))
-    kept = [r if n in mine or r.origin == REFERENCED else replace(r, origin="") for n, r in named]
-    return tuple(kept[:MAX_RETIRED])
-
-
 def _present(wanted: Iterable[str], role: ObservedRole) -> list[str]:
     """Of our inline policies those that are there: IAM matches their names ignoring case."""
     if role.inline is None:
@@ -324,7 +207,7 @@ def _retired(before: IRSAStatus, decision: Decision, current: str, *, whole: boo
     to them.
     """
     mine = {role.name.lower() for role in decision.old_roles}
-    return tuple(r for r in _former(before, decision, current) if not whole or r.name.lower() in mine)
+    return tuple(r for r in former(before, decision, current) if not whole or r.name.lower() in mine)
 
 
 def _trusted(decision: Decision) -> int:
@@ -378,42 +261,3 @@ def _stamped(before: IRSAStatus, after: IRSAStatus, *, changed: bool, now: str) 
     if changed or before.role != after.role or not before.last_sync_time:
         return replace(after, last_sync_time=now)
     return after
-
-
-def unjudged(irsa: IRSA, told: Told, now: str, *, status: str = "False") -> IRSAStatus:
-    """The status where nothing could be decided: Ready says why, the rest stays as it was."""
-    conditions = [c for c in irsa.status.conditions if c.type not in {"Ready", "Stalled"}]
-    conditions.insert(0, condition(irsa, "Ready", status, told.code, told.message, now))
-    if told.stalled:
-        conditions.append(condition(irsa, "Stalled", "True", told.code, told.message, now))
-    generation = irsa.metadata.generation if status == "False" else irsa.status.observed_generation
-    return replace(irsa.status, observed_generation=generation, conditions=tuple(conditions))
-
-
-def suspended(irsa: IRSA, now: str) -> IRSAStatus:
-    """The status of a suspended object: Ready is Unknown, since nothing is looked at."""
-    ready = irsa.status.condition("Ready")
-    if ready is not None and ready.reason == "Suspended":
-        after = unjudged(irsa, Told("Suspended", ready.message), now, status="Unknown")
-        return replace(after, observed_generation=irsa.metadata.generation)
-    if ready is not None and ready.status == "True":
-        last = f"last Ready=True at {irsa.status.last_sync_time or ready.last_transition_time}"
-    else:
-        last = "it wasn't ready before"
-    told = Told("Suspended", reasons.message("Suspended", last_ready=last))
-    after = unjudged(irsa, told, now, status="Unknown")
-    return replace(after, observed_generation=irsa.metadata.generation)
-
-
-def deleting(irsa: IRSA, told: Sequence[Told], now: str) -> IRSAStatus:
-    """The status of an object whose deletion waits: what holds it. What was bound isn't any more, or may not be."""
-    after = unjudged(irsa, told[0], now)
-    role = condition(irsa, "RoleReady", "False", told[0].code, told[0].message, now)
-    ready, *others = (c for c in after.conditions if c.type not in {"RoleReady", "ServiceAccountsReady"})
-    return replace(after, conditions=(ready, role, *others))
-
-
-def progressing(irsa: IRSA, now: str) -> IRSAStatus:
-    """The status between a change of the spec and the first result, for those who wait for it."""
-    told = Told("Progressing", reasons.message("Progressing", generation=irsa.metadata.generation))
-    return unjudged(irsa, told, now, status="Unknown")

@@ -6,22 +6,22 @@ selectors are asked one by one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable
 from typing import Generic, TypeVar
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
 from irsa_manager.api import names
-from irsa_manager.api.irsa import IRSA, Record
+from irsa_manager.api.irsa import IRSA
+from irsa_manager.controller.newest import Newest
 from irsa_manager.controller.roles import RoleStore
 from irsa_manager.controller.verdicts import Verdicts
-from irsa_manager.kube.resources import Namespace, ServiceAccount, key_of, split_key
+from irsa_manager.kube.resources import Namespace, ServiceAccount, split_key
 from irsa_manager.plan.facts import ClusterFacts, NamespaceFact, Situation
 from irsa_manager.plan.mark import MarkKeys, looks_like_one
 from irsa_manager.plan.namespaces import Namespaces, is_glob, may_concern, resolve
 from irsa_manager.plan.observed import ObservedRole, ObservedServiceAccount
-from irsa_manager.plan.ownership import vouched
 from irsa_manager.plan.planner import incomplete
 from irsa_manager.plan.rivals import goes_before
 from irsa_manager.trust.document import sids
@@ -81,20 +81,17 @@ def observe(account: ServiceAccount) -> ObservedServiceAccount:
     )
 
 
-class ClusterView:
+class ClusterView(Newest):
     """Stores of the reflectors, and indexes over them that are kept as they change.
 
     wake: told which other objects must look again, since this one gave up a ServiceAccount that they claim.
     """
 
     def __init__(self, roles: RoleStore, wake: Callable[[set[str]], None] = lambda _keys: None) -> None:
+        super().__init__()
         self.roles = roles
-        self.irsas: Mapping[str, IRSA] = {}
         self.unreadable_irsas: Collection[str] = ()
         """Keys of those that don't fit their type: they are there, whether `irsas` has a version of them or not."""
-        self.accounts: Mapping[str, ServiceAccount] = {}
-        self.accounts_version: Callable[[], str] = str
-        """The resourceVersion up to which `accounts` shows what happened, "" where that isn't known."""
         self._wake = wake
         self.namespaces = Namespaces()
         self.verdicts = Verdicts(roles, self.namespaces)
@@ -106,9 +103,6 @@ class ClusterView:
         self._pointing: Index[str, Key] = Index()
         self._claims: Index[Key, str] = Index()
         self._claimed: dict[str, set[Key]] = {}
-        self._written: dict[str, IRSA] = {}
-        self._serials: dict[str, int] = {}
-        self._accounts_written: dict[str, ServiceAccount] = {}
 
     # What changed, and whom that concerns
 
@@ -127,8 +121,7 @@ class ClusterView:
         others: set[str] = set()
         if new is None:
             others |= self.claim(key, ())
-            self._written.pop(key, None)
-            self._serials.pop(old.metadata.uid if old is not None else "", None)
+            self.went(key, old.metadata.uid if old is not None else "")
             self.verdicts.forget(key)
         kept = _role_names(new) if new is not None else set()
         for role in (_role_names(old) if old is not None else set()) - kept:
@@ -142,9 +135,8 @@ class ClusterView:
     def account_changed(self, key: str, old: ServiceAccount | None, new: ServiceAccount | None) -> set[str]:
         """Keep the indexes; the objects that a changed ServiceAccount concerns."""
         place = split_key(key)
-        written = self._accounts_written.get(key)
-        if written and new and not _older(new.metadata.resource_version, written.metadata.resource_version):
-            del self._accounts_written[key]
+        if new is not None:
+            self.account_came(key, new)
         for account, change in ((old, self._pointing.discard), (new, self._pointing.add)):
             role = _points_to(account)
             if role:
@@ -174,75 +166,9 @@ class ClusterView:
             return False
         return may_concern(irsa.spec.service_account, namespace)
 
-    # Our own writes, which the watch brings back a moment later
-
-    def wrote(self, irsa: IRSA) -> None:
-        """We wrote the object, and this is what the API server answered."""
-        if irsa.key in self.irsas:
-            self._written[irsa.key] = irsa
-            self._serials[irsa.metadata.uid] = max(irsa.status.record.serial, self._serials.get(irsa.metadata.uid, 0))
-
-    def believed(self, irsa: IRSA, keys: MarkKeys) -> IRSA:
-        """The object; without its record where that was signed by us, but we have seen a later one: it was put back.
-
-        The number is the last one that was seen, so that the next is a later one.
-
-        It proves whose a role was then, not whose it is. What is found at the start is believed.
-        """
-        record, uid = irsa.status.record, irsa.metadata.uid
-        if not record.mac and record.serial < self._serials.get(uid, 0):
-            # Somebody has cleared it: numbering goes on.
-            return replace(irsa, status=replace(irsa.status, record=Record(serial=self._serials[uid])))
-        if record.uid != uid or not vouched(irsa.status, irsa.key, irsa.status.role.account_id, keys):
-            return irsa
-        latest = max(record.serial, self._serials.get(uid, 0))
-        self._serials[uid] = latest
-        if record.serial == latest:
-            return irsa
-        return replace(irsa, status=replace(irsa.status, record=Record(serial=latest)))
-
-    def wrote_account(self, account: ServiceAccount) -> None:
-        """We made or changed the ServiceAccount, and this is what the API server answered."""
-        self._accounts_written[key_of(account.metadata)] = account
-
-    def account(self, key: str) -> ServiceAccount | None:
-        """The newest version of the ServiceAccount that is known: the cache's, or our own last write's.
-
-        A deletion that follows a creation at once would leave behind what the watch hasn't brought yet. Once the cache
-        has come past our write it is right about it, also where it says that the ServiceAccount is gone again.
-        """
-        written = self._accounts_written.get(key)
-        if written is None:
-            return self.accounts.get(key)
-        version = self.accounts_version()
-        if not version:
-            # The cache is being listed anew: only what it has of this one tells how far it is.
-            cached = self.accounts.get(key)
-            stale = cached is None or _older(cached.metadata.resource_version, written.metadata.resource_version)
-            return written if stale else cached
-        if _older(version, written.metadata.resource_version):
-            return written
-        del self._accounts_written[key]
-        return self.accounts.get(key)
-
     def points(self, place: Key) -> bool:
         """Whether the ServiceAccount is there and annotated with a role."""
         return bool(_points_to(self.account(f"{place[0]}/{place[1]}")))
-
-    def signed_by_others(self, irsa: IRSA) -> bool:
-        """Whether the record of its status isn't the one that we wrote last: an administrator has signed it."""
-        written = self._written.get(irsa.key)
-        return bool(irsa.status.record.mac) and (written is None or written.status.record != irsa.status.record)
-
-    def newest(self, key: str) -> IRSA | None:
-        """The newest version of the object that is known: the cache's, or our own last write's."""
-        cached, written = self.irsas.get(key), self._written.get(key)
-        if cached is None or written is None or cached.metadata.uid != written.metadata.uid:
-            return cached
-        if _older(cached.metadata.resource_version, written.metadata.resource_version):
-            return written
-        self._written.pop(key, None)
-        return cached
 
     # What the planner needs
 
@@ -283,7 +209,7 @@ class ClusterView:
             observed = self.roles.get(role)
             if observed is not None:
                 places |= set(self._pointing.get(observed.arn))
-                places |= {split_key(k) for k, a in self._accounts_written.items() if _points_to(a) == observed.arn}
+                places |= {split_key(k) for k, a in self.accounts_written.items() if _points_to(a) == observed.arn}
         accounts = {
             place: observe(account)
             for place in places
@@ -370,7 +296,7 @@ class ClusterView:
             role = self.roles.get(name)
             if role is not None and self.verdicts.mine(irsa, role, situation):
                 found |= set(self._pointing.get(role.arn))
-                found |= {split_key(k) for k, a in self._accounts_written.items() if _points_to(a) == role.arn}
+                found |= {split_key(k) for k, a in self.accounts_written.items() if _points_to(a) == role.arn}
         return found
 
     def _holds(self, irsa: IRSA, place: Key, situation: Situation) -> bool:
@@ -389,15 +315,6 @@ class ClusterView:
     def _rank(self, irsa: IRSA, place: Key, situation: Situation) -> tuple[bool, bool, str, str]:
         held = self._holds(irsa, place, situation)
         return (not held, not self._refers(irsa, place), irsa.metadata.creation_timestamp, irsa.key)
-
-
-def _older(version: str, other: str) -> bool:
-    """Whether a resourceVersion is from before the other one.
-
-    They are compared as numbers, which they are (https://kubernetes.io/docs/reference/using-api/api-concepts/
-    #resource-versions); of what isn't a number nothing is said.
-    """
-    return version.isdigit() and other.isdigit() and int(version) < int(other)
 
 
 def _wants_otherwise(old: IRSA, new: IRSA) -> bool:

@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from irsa_manager.api import names
 from irsa_manager.api.irsa import IRSA, IRSAStatus
-from irsa_manager.plan import diff_role
+from irsa_manager.plan import diff_adopted
 from irsa_manager.plan.actions import AwsAction, UpdateTrust
 from irsa_manager.plan.desired import disarmed
 from irsa_manager.plan.facts import Situation
@@ -135,7 +135,7 @@ def given_back(
             closed = deny_all("none", arn.provider_arn(facts.partition, facts.account, facts.host))
             shut = disarmed(role, irsa.key, situation, Whose.ADOPTED)
             known = irsa.status.role
-            actions += diff_role.give_back(role, status.adoption, known, why, closed if closing else None, shut)
+            actions += diff_adopted.give_back(role, status.adoption, known, why, closed if closing else None, shut)
     return actions
 
 

@@ -11,19 +11,19 @@ from typing import Any
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from irsa_manager.api.irsa import IRSA, Adoption, BoundServiceAccount, IRSASpec, IRSAStatus
-from irsa_manager.api.reasons import listed
+from irsa_manager.api.irsa import IRSA, IRSASpec, IRSAStatus
 from irsa_manager.api.status_fields import MAX_RETIRED
 from irsa_manager.plan import diff_accounts, diff_role, problems
 from irsa_manager.plan.actions import AwsAction, KubeAction, Plan, UpdateTrust
 from irsa_manager.plan.adoption import what_it_had
+from irsa_manager.plan.bindings import held_by_others, with_accounts
 from irsa_manager.plan.decision import Decision, Problem
 from irsa_manager.plan.desired import Desired, desire, disarmed
 from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import Whose
 from irsa_manager.plan.namespaces import NOWHERE, Reach, is_glob, resolve
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.own_roles import given_back, gone_arns, in_reach, marked_roles, named_arns, released
+from irsa_manager.plan.own_roles import given_back, marked_roles, released
 from irsa_manager.plan.ownership import adoptable, entry, marked, trusted_status, verdict
 from irsa_manager.plan.takeover import kept_audiences
 from irsa_manager.plan.tenancy import Denied, Permit, judge
@@ -98,7 +98,7 @@ def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True, rewrite: b
     accounts = desired.service_accounts
     if observed is None and accounts and all(account.key in situation.holders for account in accounts):
         # A role that nobody could use would only be in somebody's way.
-        others = _held(irsa, desired, situation, "Nothing was written for this object.")
+        others = held_by_others(irsa, desired, situation, "Nothing was written for this object.")
         return Decision(plan=Plan(), desired=desired, role_problem=others, bound=irsa.status.service_accounts)
     old = _old_roles(irsa, situation)
     if len(old) > MAX_RETIRED:
@@ -236,7 +236,7 @@ def _own(
             adopting=adopting,
         )
     old = _old_roles(irsa, situation)
-    decision = _with_accounts(irsa, status, desired, situation, actions, old, observed, adoption, inline_before)
+    decision = with_accounts(irsa, status, desired, situation, actions, old, observed, adoption, inline_before)
     # One that was begun before a crash is in the status already.
     adopting = adopting and adoption != status.adoption
     return replace(decision, adopting=adopting, adopted=kind is Whose.ADOPTED)
@@ -276,52 +276,6 @@ def _back_first(
     return Decision(plan=Plan(tuple(actions)), desired=desired, giving_back=True, before=status)
 
 
-def _with_accounts(
-    irsa: IRSA,
-    status: IRSAStatus,
-    desired: Desired,
-    situation: Situation,
-    actions: list[AwsAction | KubeAction],
-    old: tuple[ObservedRole, ...],
-    observed: ObservedRole | None,
-    adoption: Adoption | None,
-    inline_before: tuple[str, ...],
-) -> Decision:
-    assert irsa.spec is not UNSET  # noqa: S101  (incomplete() was asked first)
-    policy = irsa.spec.service_account.management_policy
-    before = {(b.namespace, b.name): b for b in status.service_accounts}
-    held = situation.holders
-    accounts = situation.service_accounts
-    actions += diff_accounts.bind(desired.service_accounts, accounts, before, held, making=policy == "Create")
-    for role in old:
-        actions += diff_role.disarm(role, disarmed(role, irsa.key, situation), "the role was renamed")
-    if policy != "None":
-        wanted = {account.key for account in desired.service_accounts}
-        arns = {desired.role.arn, *(role.arn for role in old), *gone_arns(status, situation)}
-        referenced = irsa.spec.iam_role.management_policy == "Reference"
-        mine = [*old, *([observed] if observed is not None else [])]
-        found = in_reach(irsa, before, situation) if referenced else released(irsa, before, situation, mine, arns)
-        leaving = found - wanted - held.keys()
-        why = "no longer among the object's ServiceAccounts"
-        actions += diff_accounts.release(leaving, accounts, before, arns, why)
-        leaving = in_reach(irsa, before, situation) - wanted - held.keys()
-        actions += diff_accounts.release(leaving, accounts, before, named_arns(irsa, situation) - arns, why)
-    for role in old:
-        actions += diff_role.remove(role, f"renamed to {desired.role.name}", entry(irsa.status, role.name))
-    return Decision(
-        plan=Plan(tuple(actions)),
-        desired=desired,
-        role=observed,
-        accounts_problem=_accounts_problem(irsa, desired, situation, making=policy == "Create"),
-        role_warning=problems.role_warning(irsa.spec, desired, observed, situation.facts),
-        before=status,
-        old_roles=old,
-        bound=_bound(desired, situation, making=policy == "Create"),
-        foreign_inline=diff_role.foreign_inline(desired.role, observed, inline_before) if observed else (),
-        adoption=adoption,
-    )
-
-
 def _referenced(irsa: IRSA, spec: IRSASpec, observed: ObservedRole | None, situation: Situation) -> Decision:
     """A role that is used as it is: never written, only looked at. Roles that the object had before go."""
     name, account = spec.iam_role.name, situation.facts.account
@@ -336,7 +290,7 @@ def _referenced(irsa: IRSA, spec: IRSASpec, observed: ObservedRole | None, situa
     if back is not None:
         return back
     old = _old_roles(irsa, situation)
-    decision = _with_accounts(irsa, status, desired, situation, [], old, observed, None, ())
+    decision = with_accounts(irsa, status, desired, situation, [], old, observed, None, ())
     return replace(decision, referenced=True, foreign_inline=(), role_warning=_refusing(desired, observed, situation))
 
 
@@ -375,52 +329,3 @@ def _old_roles(irsa: IRSA, situation: Situation) -> tuple[ObservedRole, ...]:
     spec = irsa.spec
     current = spec.iam_role.name.lower() if spec is not UNSET else ""
     return tuple(role for role in marked_roles(irsa, situation, (Whose.MINE,)) if role.name.lower() != current)
-
-
-def _accounts_problem(irsa: IRSA, desired: Desired, situation: Situation, *, making: bool) -> Problem | None:
-    held = _held(
-        irsa,
-        desired,
-        situation,
-        "It was left as it is; the role and this object's other ServiceAccounts are in place.",
-    )
-    if held is not None:
-        return held
-    absent = [] if making else [a.key for a in desired.service_accounts if a.key not in situation.service_accounts]
-    if absent:
-        bound = len(desired.service_accounts) - len(absent)
-        missing = [f"{namespace}/{name}" for namespace, name in absent]
-        return Problem("ServiceAccountMissing", {"missing": missing, "bound": bound})
-    if desired.reach.missing:
-        missing_namespaces = desired.reach.missing
-        said = (
-            f"Namespace {missing_namespaces[0]} doesn't"
-            if len(missing_namespaces) == 1
-            else f"Namespaces {listed(missing_namespaces)} don't"
-        )
-        return Problem("NamespaceNotFound", {"missing": f"{said} exist", "bound": len(desired.service_accounts)})
-    return None
-
-
-def _held(irsa: IRSA, desired: Desired, situation: Situation, left: str) -> Problem | None:
-    """The first of the ServiceAccounts that others hold."""
-    held = [a for a in desired.service_accounts if a.key in situation.holders]
-    if not held:
-        return None
-    account = f"{held[0].namespace}/{held[0].name}"
-    more = f" (and {len(held) - 1} more)" if len(held) > 1 else ""
-    holder = problems.named(situation.holders[held[0].key], irsa, situation.facts)
-    return Problem("Conflict", {"thing": f"ServiceAccount {account}{more}", "holder": holder, "left": left})
-
-
-def _bound(desired: Desired, situation: Situation, *, making: bool) -> tuple[BoundServiceAccount, ...]:
-    bound = []
-    for account in desired.service_accounts:
-        there = situation.service_accounts.get(account.key)
-        if account.key in situation.holders or (there is not None and there.deleting) or (there is None and not making):
-            continue
-        made = there is None or there.made
-        annotations, labels = diff_accounts.remembered(account, made=made)
-        origin = "Created" if made else "Found"
-        bound.append(BoundServiceAccount(account.namespace, account.name, origin, annotations, labels))
-    return tuple(bound)

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from irsa_manager.api.irsa import IRSA, IRSASpec, IRSAStatus, RoleSpec, ServiceAccountSpec
 from irsa_manager.api.kube import Metadata
+from irsa_manager.controller.foretelling import intending
 from irsa_manager.controller.intents import INTENT_SECONDS, SKEW_SECONDS, intended
-from irsa_manager.controller.status import intending
 from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.mark import MarkKeys
 

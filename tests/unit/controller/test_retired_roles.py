@@ -17,7 +17,8 @@ from irsa_manager.api.irsa import (
     ServiceAccountSpec,
 )
 from irsa_manager.api.kube import Metadata
-from irsa_manager.controller.status import foretold, signed
+from irsa_manager.controller.foretelling import foretold
+from irsa_manager.controller.signing import signed
 from irsa_manager.controller.trouble import role_arn
 from irsa_manager.plan.actions import DeleteServiceAccount
 from irsa_manager.plan.facts import ClusterFacts, NamespaceFact, Situation

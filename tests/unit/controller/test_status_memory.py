@@ -18,8 +18,10 @@ from irsa_manager.api.irsa import (
 )
 from irsa_manager.api.kube import Metadata
 from irsa_manager.controller import status as statuses
+from irsa_manager.controller.foretelling import foretold
 from irsa_manager.controller.resigning import Candidate, signed_anew
 from irsa_manager.controller.roles import RoleStore
+from irsa_manager.controller.signing import signed
 from irsa_manager.controller.telling import Told
 from irsa_manager.controller.view import ClusterView
 from irsa_manager.plan.actions import CreateRole
@@ -52,7 +54,7 @@ def irsa(name: str, status: IRSAStatus) -> IRSA:
         iam_role=RoleSpec(name=name),
     )
     bare = IRSA(Metadata(name="i", namespace="op", generation=2), spec, status)
-    return IRSA(bare.metadata, spec, replace(status, record=statuses.signed(KEYS, bare, status)))
+    return IRSA(bare.metadata, spec, replace(status, record=signed(KEYS, bare, status)))
 
 
 def adopted() -> IRSAStatus:
@@ -156,7 +158,7 @@ def test_nothing_that_somebody_wrote_into_a_list_of_former_roles_is_ever_signed(
     for after in (
         judged(forged, decision, mine, whole=True),
         judged(forged, decision, None, whole=False),
-        statuses.foretold(forged, decision, FACTS, KEYS),
+        foretold(forged, decision, FACTS, KEYS),
         statuses.claimed(forged, mine, FACTS, KEYS),
         signed_anew(candidate, FACTS, KEYS),
     ):

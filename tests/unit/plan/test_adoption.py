@@ -14,11 +14,11 @@ from test_planner_cases import OWNER, irsa, own_role, situation
 from irsa_manager.api import names
 from irsa_manager.api.irsa import IRSA, Adoption, IRSAStatus, Record, RoleSpec, RoleStatus
 from irsa_manager.api.irsasetup import Tenancy
-from irsa_manager.controller.status import foretold as begun
+from irsa_manager.controller.foretelling import foretold as begun
 from irsa_manager.controller.status import judged
 from irsa_manager.controller.telling import problem_told
 from irsa_manager.plan import actions as do
-from irsa_manager.plan import diff_role
+from irsa_manager.plan import diff_adopted
 from irsa_manager.plan.actions import AwsAction
 from irsa_manager.plan.decision import Decision
 from irsa_manager.plan.effects import on_role
@@ -180,7 +180,7 @@ def test_a_role_taken_from_a_gone_object_gets_that_ones_marks_back():
     had = marked(GONE)
     before = Adoption(trust_policy=had.trust or {}, tags=had.tags or {})
     now = marked(OWNER, kind=Whose.ADOPTED)
-    actions = diff_role.give_back(now, before, RoleStatus(name="reports"), "the object is released")
+    actions = diff_adopted.give_back(now, before, RoleStatus(name="reports"), "the object is released")
     assert [(type(a), a.tags) for a in actions if isinstance(a, do.TagRole)] == [(do.TagRole, had.tags)]
 
 
@@ -222,7 +222,7 @@ def test_what_an_adoption_is_about_to_put_on_a_role_is_on_record_before_the_firs
     # Whatever of it was written before a crash goes, and what was there comes back.
     assert after.adoption is not UNSET
     crashed = replace(role, inline={"ours": WRITE, "theirs": WRITE})
-    actions = diff_role.give_back(crashed, after.adoption, after.role, "the object is released")
+    actions = diff_adopted.give_back(crashed, after.adoption, after.role, "the object is released")
     found = [a for a in actions if isinstance(a, do.PutInlinePolicy | do.DeleteInlinePolicy)]
     assert [(type(a), a.name) for a in found] == [(do.DeleteInlinePolicy, "ours"), (do.PutInlinePolicy, "theirs")]
 
@@ -230,7 +230,7 @@ def test_what_an_adoption_is_about_to_put_on_a_role_is_on_record_before_the_firs
 def test_inline_policies_that_can_not_be_read_go_back_too():
     dark = ObservedRole(name="reports", arn=f"arn:aws:iam::{ACCOUNT}:role/reports", id="", attached=())
     had = Adoption(inline_policies={"Theirs": READ})
-    actions = diff_role.give_back(dark, had, RoleStatus(name="reports", inline_policies=("ours", "theirs")), "why")
+    actions = diff_adopted.give_back(dark, had, RoleStatus(name="reports", inline_policies=("ours", "theirs")), "why")
     found = [(type(a), a.name) for a in actions if isinstance(a, do.PutInlinePolicy | do.DeleteInlinePolicy)]
     assert found == [(do.DeleteInlinePolicy, "ours"), (do.PutInlinePolicy, "Theirs")]
 
@@ -299,7 +299,7 @@ def test_tags_come_back_as_they_were_whatever_the_case_in_which_the_spec_spells_
         assert len(found) == len([k for k in after.tags or {} if not k.startswith(names.OWN_PREFIX)])
         return found
 
-    back = diff_role.give_back(now, had, role, "the object is released")
+    back = diff_adopted.give_back(now, had, role, "the object is released")
     assert tags(now, back) == {"team": "old", "kept": "1"}
     # The same where only the spec's tags go and the role stays.
     wanted = irsa(status=status, iam_role=RoleSpec(name="reports", management_policy="Adopt"))
@@ -314,7 +314,7 @@ def test_tags_come_back_as_they_were_whatever_the_case_in_which_the_spec_spells_
 def test_what_somebody_wrote_among_the_attached_policies_of_a_status_holds_no_role_back():
     forged = RoleStatus(name="reports", attached_policies=("garbage", HAD.attached_policies[0]))
     now = replace(marked(OWNER, kind=Whose.ADOPTED), attached=("arn:aws:iam::aws:policy/AdministratorAccess",))
-    actions = diff_role.give_back(now, HAD, forged, "the object is released")
+    actions = diff_adopted.give_back(now, HAD, forged, "the object is released")
     assert [a.policy_arn for a in actions if isinstance(a, do.AttachPolicy)] == list(HAD.attached_policies)
     assert not [a for a in actions if isinstance(a, do.DetachPolicy)]
 
