@@ -27,7 +27,7 @@ from irsa_manager.controller.cut_off import carry_out
 from irsa_manager.controller.deletion import Deletion
 from irsa_manager.controller.intents import SKEW_SECONDS, claim, intended
 from irsa_manager.controller.looking import doubted, look_for, see
-from irsa_manager.controller.roles import HOLD_SECONDS
+from irsa_manager.controller.shown import HOLD_SECONDS
 from irsa_manager.controller.telling import Told, error_told, failure_told, problem_told
 from irsa_manager.controller.trouble import (
     SOON_SECONDS,

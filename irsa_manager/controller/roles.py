@@ -7,12 +7,8 @@ from collections.abc import Callable, Iterable
 
 from msgspec.structs import asdict, replace
 
+from irsa_manager.controller.shown import HOLD_SECONDS, Shown
 from irsa_manager.plan.observed import ObservedRole
-
-HOLD_SECONDS = 20.0
-"""A sweep that began less than this after a write to a role doesn't overrule it: IAM shows writes late (IAM User
-Guide, "Changes that I make are not always immediately visible"; up to about 15 s were seen)."""
-
 
 FRESH_SECONDS = 2.0
 
@@ -31,28 +27,23 @@ class RoleStore:
         self._tried: dict[str, float] = {}
         self._attempts: dict[str, float] = {}
         self._deleted: dict[str, str] = {}
-        self._started = clock()
-        self._unanswered: dict[str, float] = {}
-        self._sure: set[str] = set()
+        self._shown = Shown(clock)
         self.roles: dict[str, ObservedRole] = {}
         self.complete = False
         self.blind = False
 
     def begin(self) -> None:
         """From now on this process works on roles: another one may have done so until now."""
-        self._started = self._clock()
-        self._sure.clear()
-        self._unanswered.clear()
+        self._shown.begin()
 
     @property
     def young(self) -> bool:
         """Whether a process before this one may have written a moment ago what IAM doesn't show yet."""
-        return self._clock() - self._started < HOLD_SECONDS
+        return self._shown.certain_in("") > 0.0
 
     def unanswered(self, name: str) -> None:
         """A write to the role got no answer: it may have taken effect."""
-        self._unanswered[name.lower()] = self._clock()
-        self._sure.discard(name.lower())
+        self._shown.unanswered(name.lower())
 
     def doubtful(self, name: str) -> bool:
         """Whether something may have been written to the role that no read has shown: by a process before this one, or
@@ -61,22 +52,12 @@ class RoleStore:
         Until it is read once more nothing may be forgotten that is to be taken back from it. (Of one that can't be read
         the id isn't known, and waiting wouldn't help.)
         """
-        key = name.lower()
-        role = self.roles.get(key)
-        return role is not None and bool(role.id) and key not in self._sure
+        role = self.roles.get(name.lower())
+        return role is not None and bool(role.id) and name.lower() not in self._shown
 
     def certain_in(self, name: str) -> float:
         """In how many seconds a read of the role shows whatever that was."""
-        return max(0.0, self._certain_at(name.lower()) - self._clock())
-
-    def _certain_at(self, key: str) -> float:
-        return max(self._started, self._unanswered.get(key, float("-inf"))) + HOLD_SECONDS
-
-    def _shown(self, key: str, at: float) -> None:
-        """A read that began then showed the role."""
-        if at >= self._certain_at(key):
-            self._sure.add(key)
-            self._unanswered.pop(key, None)
+        return self._shown.certain_in(name.lower())
 
     @property
     def unreadable(self) -> bool:
@@ -94,7 +75,7 @@ class RoleStore:
             self._deleted[key] = before.id
         if before is None:
             # Made by us just now: nobody else has written to it.
-            self._sure.add(key)
+            self._shown.wholly(key)
         self._put(name, role)
         self._written[key] = self._clock()
         self._attempts.pop(key, None)
@@ -104,9 +85,10 @@ class RoleStore:
 
         It may be from before the write: of what is known it only adds what wasn't.
         """
-        key = name.lower()
-        self._read[key] = self._clock()
-        if self._recently_written(key, self._clock()):
+        key, now = name.lower(), self._clock()
+        self._read[key] = now
+        newer = not self._recently_written(key, now)
+        if not newer:
             known = self.roles.get(key)
             # A read that doesn't show what we wrote may be older than the write; one that shows another role than the
             # one we deleted is newer.
@@ -116,14 +98,12 @@ class RoleStore:
                 if role.id != known.id:
                     return False
                 told = {field: value for field, value in asdict(known).items() if value is not None}
-                sure = replace(role, **told) == role
+                newer = replace(role, **told) == role
                 role = replace(role, **told)
-                if sure:
-                    self._shown(key, self._clock())
         before = self.roles.get(key)
         self._put(name, role)
-        if not self._recently_written(key, self._clock()):
-            self._shown(key, self._clock())
+        if newer:
+            self._shown.by_read(key, now)
         return before != role
 
     def believe(self, name: str, role: ObservedRole | None) -> None:
@@ -131,7 +111,7 @@ class RoleStore:
         self._read[name.lower()] = self._clock()
         self._written.pop(name.lower(), None)
         self._put(name, role)
-        self._shown(name.lower(), self._clock())
+        self._shown.by_read(name.lower(), self._clock())
 
     def swept(self, roles: dict[str, ObservedRole], started: float, *, described: bool) -> set[str]:
         """A sweep that began at `started` (of the same clock) read these. Names, in lower case, that differ now."""
@@ -148,7 +128,7 @@ class RoleStore:
                 # This sweep doesn't tell these two; what a single read told still stands.
                 seen = replace(role, description=known.description, max_session_seconds=known.max_session_seconds)
             merged[key] = seen
-            self._shown(key, started)
+            self._shown.by_read(key, started)
             if seen != known:
                 changed.add(key)
         for key, known in self.roles.items():
@@ -158,7 +138,7 @@ class RoleStore:
                 else:
                     changed.add(key)
         self.roles = merged
-        self._sure &= merged.keys()
+        self._shown.only(merged.keys())
         self.complete = True
         self._written = {k: t for k, t in self._written.items() if started - t < HOLD_SECONDS}
         return changed
@@ -183,7 +163,7 @@ class RoleStore:
         sent = self._attempts.get(key)
         if sent is not None:
             return now - sent < HOLD_SECONDS
-        return noted and key not in self._deleted and now - self._started < HOLD_SECONDS
+        return noted and key not in self._deleted and self.young
 
     def settling(self, name: str) -> bool:
         """Whether we wrote the role so recently that IAM may not show it everywhere yet."""
@@ -215,7 +195,7 @@ class RoleStore:
     def _put(self, name: str, role: ObservedRole | None) -> None:
         if role is None:
             self.roles.pop(name.lower(), None)
-            self._sure.discard(name.lower())
+            self._shown.forget(name.lower())
         else:
             self.roles[name.lower()] = role
 

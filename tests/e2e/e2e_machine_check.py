@@ -7,7 +7,8 @@ from typing import Any
 
 from e2e_aws import Document
 from e2e_lab import ROLE_ARN, Object
-from e2e_machine_world import READ, Place, Wish, World, account_portrait
+from e2e_machine_wish import READ, Place, Wish
+from e2e_machine_world import World, account_portrait
 
 from irsa_manager.api import names
 

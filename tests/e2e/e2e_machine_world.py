@@ -6,18 +6,18 @@ import contextlib
 import itertools
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 from e2e_aws import Document
 from e2e_controllers import Controllers
 from e2e_lab import IRSAS, MERGE, Irsa, Lab, Object, unique
+from e2e_machine_wish import READ, Place, Wish, merged
 from e2e_process import OPERATOR
 
 from irsa_manager.api import names
 
-Place = tuple[str, str]
 FLAGS = {"--sweep-interval": "1s"}
 TENANT = {"machine": "tenant"}
 TENANCY = {
@@ -35,59 +35,6 @@ EC2 = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
-READ = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
-
-
-@dataclass(eq=False)
-class Wish:
-    """One IRSA as it was last asked for, and all that it ever asked for.
-
-    role, accounts_policy and so on: see spec(). gone: its deletion was asked for. held_*: roles by lower-case name and
-    ServiceAccounts that it may hold, since it asked for them once. forgotten: the status, or what vouches for it, was
-    gone for a while, so that what had been set before on a role may count as somebody else's. let_go: it was without a
-    finalizer although it had a role.
-    """
-
-    irsa: Irsa
-    asked: dict[str, Any]
-    gone: bool = False
-    released: bool = False
-    held_roles: set[str] = field(default_factory=set)
-    held_accounts: set[Place] = field(default_factory=set)
-    adopted_ever: bool = False
-    unmanaged_ever: bool = False
-    forgotten: bool = False
-    let_go: bool = False
-
-    @property
-    def tenant(self) -> bool:
-        """Whether a tenancy rule limits it."""
-        return self.irsa.namespace != OPERATOR
-
-    @property
-    def role(self) -> str:
-        """The role's name, in lower case."""
-        return str(self.asked["role"]).lower()
-
-    def spec(self) -> Object:
-        """The object's spec: with Reference without all that would write the role."""
-        asked = self.asked
-        accounts = {
-            "name": asked["accounts"][0],
-            "additionalNames": asked["accounts"][1:],
-            "namespaces": asked["namespaces"],
-            "managementPolicy": asked["accounts_policy"],
-        }
-        if asked["expires"] and asked["accounts_policy"] != "None":
-            accounts["token"] = {"expirationSeconds": asked["expires"]}
-        role = {"name": asked["role"], "managementPolicy": asked["role_policy"]}
-        spec = {"cleanup": asked["cleanup"], "suspend": asked["suspend"], "serviceAccount": accounts, "iamRole": role}
-        if asked["role_policy"] == "Reference":
-            return spec
-        role["tags"] = asked["tags"]
-        if asked["boundary"]:
-            role["permissionsBoundary"] = asked["boundary"]
-        return {**spec, "iamPolicies": asked["policies"], "inlinePolicies": dict.fromkeys(asked["inline"], READ)}
 
 
 @dataclass
@@ -167,7 +114,7 @@ class World:
             self._unnamed(wish)
         wish.asked.update(change)
         self._note(wish)
-        self.lab.patch(wish.irsa.path, {"spec": _merged(wish.spec())})
+        self.lab.patch(wish.irsa.path, {"spec": merged(wish.spec())})
 
     def _note(self, wish: Wish) -> None:
         wish.held_roles.add(wish.role)
@@ -463,15 +410,3 @@ def account_portrait(account: Object) -> Document:
     rest = {k: v for k, v in account.items() if k not in {"metadata", "apiVersion", "kind"}}
     kept = {k: v for k, v in metadata.items() if k not in {"annotations", "resourceVersion", "managedFields"}}
     return {**rest, **kept, "annotations": annotations}
-
-
-def _merged(spec: Object) -> Object:
-    """A merge patch that leaves nothing of another spec of the machine's."""
-    absent = {"iamPolicies": None, "inlinePolicies": None}
-    role = {"permissionsBoundary": None, "tags": None, **spec["iamRole"]}
-    if role["tags"] is not None:
-        role["tags"] = {"team": None, "tier": None, **role["tags"]}
-    inline = spec.get("inlinePolicies")
-    if inline is not None:
-        spec = {**spec, "inlinePolicies": {"read": None, "more": None, **inline}}
-    return {**absent, **spec, "iamRole": role, "serviceAccount": {"token": None, **spec["serviceAccount"]}}

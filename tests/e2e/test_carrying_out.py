@@ -12,7 +12,8 @@ from irsa_manager.aws.credentials import AwsSettings
 from irsa_manager.aws.pacing import Pacer
 from irsa_manager.aws.session import open_aws
 from irsa_manager.controller.carry_out import Hands, Outcome
-from irsa_manager.controller.roles import HOLD_SECONDS, RoleStore
+from irsa_manager.controller.roles import RoleStore
+from irsa_manager.controller.shown import HOLD_SECONDS
 from irsa_manager.kube.client import Kube
 from irsa_manager.plan import actions as do
 from irsa_manager.plan.observed import ObservedRole

@@ -20,7 +20,8 @@ import pytest
 from e2e_controllers import Controllers
 from e2e_lab import ROLE_ARN, Lab
 from e2e_machine_check import finish, settle
-from e2e_machine_world import FLAGS, POLICIES, TENANCY, Wish, World
+from e2e_machine_wish import Wish
+from e2e_machine_world import FLAGS, POLICIES, TENANCY, World
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
 
-from irsa_manager.controller.roles import HOLD_SECONDS, RoleStore
+from irsa_manager.controller.roles import RoleStore
+from irsa_manager.controller.shown import HOLD_SECONDS
 from irsa_manager.plan.observed import ObservedRole
 
 NAMES = ("a", "B", "c")
