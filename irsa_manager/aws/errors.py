@@ -244,7 +244,7 @@ def _denied(operation: str, code: str, text: str, request_id: str) -> AwsDenied:
         action=action,
         hint="A policy of the account forbids it: an administrator has to lift that."
         if denial.explicit
-        else "Add the action to the operator's policy.",
+        else "Add the action to that identity's policy.",
         request_id=request_id,
     )
     error.object = denial.resource
@@ -256,11 +256,11 @@ def _credentials(operation: str, code: str, text: str, *, during: str = "", requ
     step = f" {during} failed:" if during else ""
     return AwsCredentials(
         "CredentialsInvalid",
-        f"The operator's AWS credentials are missing, wrong or expired ({operation}:{step} {_said(code, text)}).",
+        f"The AWS credentials are missing, wrong or expired ({operation}:{step} {_said(code, text)}).",
         operation=operation,
         aws_code=code,
         left="AWS is as it was; pods keep working.",
-        hint="Check Secret aws-secret or the operator's role.",
+        hint="The controller's: check Secret aws-secret or its role. A command's: try `aws sts get-caller-identity`.",
         request_id=request_id,
     )
 

@@ -212,7 +212,8 @@ def _call(entry: Entry, arguments: list[str]) -> int:
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else f"{PROGRAM} {entry.name}"
-        raise UsageError("Usage", error.format_message(), left="nothing was tried", hint=f"{command} --help") from error
+        said = error.format_message()
+        raise UsageError("Usage", said, left="Nothing was tried.", hint=f"{command} --help") from error
     if result == INTERRUPTED:  # what Typer makes of Ctrl-C
         raise KeyboardInterrupt
     return result if isinstance(result, int) else 0
@@ -225,7 +226,7 @@ def _no_such(name: str) -> UsageError:
     return UsageError(
         "Usage",
         f"There is no {what} {name}." + (f" Did you mean {close[0]}?" if close else ""),
-        left="nothing was tried",
+        left="Nothing was tried.",
         hint=f"{PROGRAM} --help",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -17,6 +18,16 @@ from e2e_rbac import apply_rbac, own_kubeconfig, requested_token
 
 from irsa_manager.api import crd
 from irsa_manager.sandbox.running import RunningSandbox
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that are content with the usual controller come first: every other one ends it and has it started anew."""
+    items.sort(key=lambda item: (1 + _starts_its_own(item)) if "e2e" in item.path.parts else 3)
+
+
+def _starts_its_own(item: pytest.Item) -> bool:
+    asked = set(inspect.signature(item.function).parameters) if isinstance(item, pytest.Function) else set()
+    return bool(asked & {"run_controller", "restart", "start_as", "controllers", "bare_lab", "before", "machine"})
 
 
 @pytest.fixture(scope="session")

@@ -63,6 +63,13 @@ def renamed(names_: Names, **role: Any) -> Object:
     return here(names_, **{"name": f"{names_.role}-new", **role})
 
 
+def moved(names_: Names, **role: Any) -> Object:
+    """The same as `here` with another ServiceAccount."""
+    spec = here(names_, **role)
+    spec["serviceAccount"]["name"] = f"{names_.account}-new"
+    return spec
+
+
 def adopting(names_: Names) -> Object:
     """Take a foreign role over, and manage all of it."""
     return other(names_, managementPolicy="Adopt")
@@ -82,20 +89,23 @@ def bare(make: Callable[[Names], Object]) -> Callable[[Names], Object]:
 
 @dataclass(frozen=True)
 class Deed:
-    """calls: at least as many as it takes. first: the spec before it, None: there is no object yet.
+    """writes, calls: at least as many writes as it takes, and of all its calls as many as are walked. first: the spec
+    before it, None: there is no object yet.
 
     then: the spec that it sets; None for a deletion or a release. end: what comes of it: "ready", "released" or "gone".
     later: what is asked for then, while nobody is at work and something else may be half done: another spec, or GONE or
-    RELEASED.
+    RELEASED. upstream: all that it sets is there before, as the Go program has made it, and is to be taken over.
     """
 
     name: str
+    writes: int
     calls: int
     first: Callable[[Names], Object] | None
     then: Callable[[Names], Object] | None
     end: str = "ready"
     adopted: bool = False
     later: Callable[[Names], Object] | str | None = None
+    upstream: bool = False
 
     @property
     def comes_to(self) -> str:
@@ -106,25 +116,27 @@ class Deed:
 
 
 DEEDS = (
-    Deed("create", 13, None, one),
-    Deed("update", 16, here, other),
-    Deed("rename", 17, here, renamed),
-    # Under load a sweep comes between, and the role is read once more.
-    Deed("adopt", 32, None, adopting, adopted=True),
-    Deed("leave", 34, adopting, renamed, adopted=True),
-    Deed("release", 23, adopting, None, RELEASED, adopted=True),
-    Deed("return", 16, adopting, None, GONE, adopted=True),
-    Deed("delete", 11, one, None, GONE),
-    Deed("abandon", 13, None, one, later=GONE),
-    Deed("reconsider", 13, None, here, later=renamed),
-    Deed("unset", 16, here, other, later=here),
-    Deed("relinquish", 32, None, adopting, adopted=True, later=GONE),
-    Deed("drop", 32, None, adopting, adopted=True, later=RELEASED),
+    Deed("create", 11, 13, None, one),
+    Deed("update", 14, 16, here, other),
+    Deed("rename", 15, 17, here, renamed),
+    Deed("adopt", 16, 32, None, adopting, adopted=True),
+    Deed("move", 7, 7, here, moved),
+    Deed("leave", 22, 34, adopting, renamed, adopted=True),
+    Deed("release", 14, 23, adopting, None, RELEASED, adopted=True),
+    Deed("letgo", 3, 3, one, None, RELEASED),
+    Deed("takeover", 7, 7, None, bare(one), upstream=True),
+    Deed("return", 14, 16, adopting, None, GONE, adopted=True),
+    Deed("delete", 9, 11, one, None, GONE),
+    Deed("abandon", 11, 13, None, one, later=GONE),
+    Deed("reconsider", 10, 13, None, here, later=renamed),
+    Deed("unset", 13, 16, here, other, later=here),
+    Deed("relinquish", 16, 32, None, adopting, adopted=True, later=GONE),
+    Deed("drop", 16, 32, None, adopting, adopted=True, later=RELEASED),
 )
 BARE = (
-    Deed("create", 13, None, bare(one)),
-    Deed("update", 14, bare(here), bare(other)),
-    Deed("rename", 18, bare(here), bare(renamed)),
-    Deed("delete", 11, bare(one), None, GONE),
-    Deed("abandon", 13, None, bare(one), later=GONE),
+    Deed("create", 13, 13, None, bare(one)),
+    Deed("update", 14, 14, bare(here), bare(other)),
+    Deed("rename", 18, 18, bare(here), bare(renamed)),
+    Deed("delete", 11, 11, bare(one), None, GONE),
+    Deed("abandon", 13, 13, None, bare(one), later=GONE),
 )

@@ -44,8 +44,9 @@ class Moment(Enum):
 
 @dataclass
 class Arm:
-    """One object's walk. at: the number of the call, from 1. calls: those that came to the gate, as far as it was open.
+    """One object's walk. at: the number of the call, from 1. calls: those counted, as far as the gate was open.
 
+    Of a process that dies writes alone are counted: a read leaves the world as it was, and so does a death at it.
     struck: the call that it shut at, "" as long as that wasn't reached.
     """
 
@@ -68,6 +69,8 @@ class Arm:
         """What happens to this call; None: it goes through."""
         if self.shut:
             return Moment.BEFORE
+        if self.moment is not Moment.UNANSWERED and call.startswith(READS):
+            return None
         self.calls.append(call)
         if len(self.calls) != self.at or self.struck:
             return None

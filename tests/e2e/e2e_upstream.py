@@ -52,18 +52,18 @@ def account(lab: Lab, namespace: str, name: str, role: str) -> None:
     _apply(lab, f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}", body)
 
 
-def irsa(lab: Lab, spec: Object, *, namespace: str, ready: bool = True) -> Irsa:
+def irsa(lab: Lab, spec: Object, *, namespace: str, name: str = "", ready: bool = True) -> Irsa:
     """A user's IRSA after the Go program is done with it: role, policies, ServiceAccounts, finalizer, status."""
-    role, name = spec["iamRole"]["name"], spec["serviceAccount"]["name"]
-    bound = [f"{target}/{name}" for target in spec["serviceAccount"]["namespaces"]]
+    role, account_name = spec["iamRole"]["name"], spec["serviceAccount"]["name"]
+    bound = [f"{target}/{account_name}" for target in spec["serviceAccount"]["namespaces"]]
     lab.aws.iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust(lab, *bound)))
     for policy in spec["iamPolicies"]:
         lab.aws.iam.attach_role_policy(RoleName=role, PolicyArn=f"arn:aws:iam::aws:policy/{policy}")
     for target in spec["serviceAccount"]["namespaces"]:
-        account(lab, target, name, role)
-    made = lab.irsa(spec, namespace=namespace)
+        account(lab, target, account_name, role)
+    made = lab.irsa(spec, name=name, namespace=namespace)
     lab.patch(made.path, {"metadata": {"finalizers": [names.FINALIZER]}})
-    accounts = [{"namespace": target, "name": name} for target in spec["serviceAccount"]["namespaces"]]
+    accounts = [{"namespace": target, "name": account_name} for target in spec["serviceAccount"]["namespaces"]]
     condition = _ready("IRSAReady", "successfully setup resources")
     if not ready:
         condition |= {"status": "False", "reason": "IRSAFailedRoleUpdate", "message": "operation error IAM"}

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import e2e_upstream as upstream
 from e2e_deeds import GONE, READ, RELEASED, SEND, Deed, Names
 from e2e_gate import Arm, Moment
 from e2e_lab import IRSAS, ROLE_ARN, Irsa, Lab, Object
@@ -54,6 +55,8 @@ class Subject:
     def act(self) -> None:
         """Do it."""
         deed = self.deed
+        if deed.upstream:
+            return
         if deed.then is None:
             self._end(deed.end)
         elif deed.first is None:
@@ -111,28 +114,37 @@ class Subject:
         asked = self.deed.later if self.turned else self.deed.then
         wanted = asked(self.names) if asked is not None and not isinstance(asked, str) else None
         name = wanted["iamRole"]["name"] if wanted else ""
-        accounts = self.walk.accounts(self.names.account)
         if self.deed.adopted and name != self.names.role:
             found, had = roles.get(self.names.role, {}), self.walk.planted[self.names.role]
             changed = {key: found.get(key) for key in had if found.get(key) != had[key]}
             if changed:
                 problems.append(f"what the role had isn't back: {changed}")
+        elif self.deed.comes_to == RELEASED:
+            assert self.deed.first is not None
+            return self._unlike(self.deed.first(self.names), roles)
         elif name != self.names.role and self.names.role in roles:
             problems.append("the old role is still there")
-        if wanted is None:
-            kept = {self.walk.here, self.walk.there} if self.deed.comes_to == RELEASED else set()
-            problems += [f"left behind: {place}" for place in accounts if place not in kept]
-            return problems
+        if wanted is not None:
+            return [*problems, *self._unlike(wanted, roles)]
+        kept = {self.walk.here, self.walk.there} if self.deed.comes_to == RELEASED else set()
+        return [*problems, *(f"left behind: {p}" for p in self.walk.accounts(self.names.account) if p not in kept)]
+
+    def _unlike(self, wanted: Object, roles: dict[str, Object]) -> list[str]:
+        """Where the role and the ServiceAccounts that it is for aren't as that spec wants them."""
+        name, account = wanted["iamRole"]["name"], wanted["serviceAccount"]["name"]
         role = roles.get(name)
         if role is None:
-            return [*problems, f"there is no role {name}"]
+            return [f"there is no role {name}"]
         places = set(wanted["serviceAccount"]["namespaces"])
-        problems += _differences(role, wanted, {f"{place}/{self.names.account}" for place in places})
+        problems = _differences(role, wanted, {f"{place}/{account}" for place in places})
         tags = {tag["Key"] for tag in role["Tags"] if not tag["Key"].startswith(names.OWN_PREFIX)}
         if not self.deed.adopted and tags != wanted["iamRole"].get("tags", {}).keys():
             problems.append(f"tags: {tags}")
+        accounts = self.walk.accounts(account)
         if accounts != dict.fromkeys(places, role["Arn"]):
             problems.append(f"ServiceAccounts: {accounts}")
+        if account != self.names.account and (old := self.walk.accounts(self.names.account)):
+            problems.append(f"the old ServiceAccounts are still there: {old}")
         return problems
 
 
@@ -195,11 +207,20 @@ class Walk:
         """A subject for each deed, each moment and each of its calls that is walked, as moments' function says."""
         for deed in deeds:
             for moment, counts in moments.items():
-                for at in filter(counts, range(1, deed.calls + 1)):
+                walked = deed.calls if moment is Moment.UNANSWERED else deed.writes
+                for at in filter(counts, range(1, walked + 1)):
                     key = f"{deed.name}{at}{moment.name.lower()}"
                     self.subjects.append(Subject(self, deed, Arm(at, moment), key))
 
     # What is there besides
+
+    def inherit(self, arms: dict[str, Arm]) -> None:
+        """What the Go program has left, while nobody is at work: whoever starts next takes it over, armed already."""
+        for subject in self.subjects:
+            if subject.deed.upstream:
+                assert subject.deed.then is not None
+                arms[subject.key] = subject.arm
+                upstream.irsa(self.lab, subject.deed.then(subject.names), namespace=OPERATOR, name=subject.irsa.name)
 
     def prepare(self) -> None:
         """Plant what is foreign, then make the objects that are there before their deeds, and wait for them."""
@@ -276,7 +297,7 @@ class Walk:
         self._eventually(look, what)
 
     def longer(self) -> set[str]:
-        """The deeds that never came to their end without the last call walked being reached: they have more calls."""
+        """The deeds that never came to their end without the last call walked being reached: they have more."""
         ended = {subject.deed.name for subject in self.subjects if subject.whole}
         return {subject.deed.name for subject in self.subjects} - ended
 

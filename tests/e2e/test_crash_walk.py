@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from e2e_controllers import Controllers
 from e2e_deeds import BARE, DEEDS, Deed
 from e2e_gate import Gate, Moment
 from e2e_lab import Lab, unique
@@ -17,7 +18,6 @@ from e2e_walk import Walk
 from test_credentials import TABLE, allow
 from test_soak import SOAK
 
-Start = Callable[..., Controller]
 Walked = Mapping[Moment, Callable[[int], bool]]
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
@@ -32,9 +32,18 @@ ONCE: Walked = {
 SOME: Walked = {Moment.AFTER: lambda at: at % 4 == 2}
 
 
+def begin(
+    controllers: Controllers, flags: Mapping[str, str] | None = None, environment: Mapping[str, str] | None = None
+) -> Controller:
+    """Start a controller in place of the usual one."""
+    controller = controllers.start(flags or {}, environment or {})
+    controller.wait_ready()
+    return controller
+
+
 def walk_through(
     lab: Lab,
-    start: Start,
+    controllers: Controllers,
     directory: Path,
     deeds: tuple[Deed, ...],
     walked: Walked,
@@ -46,18 +55,21 @@ def walk_through(
 
     environment: of both controllers. unseen: for so many seconds no write to AWS is seen.
     """
+    controllers.stop_usual()
     walk = Walk(lab, unique("walk"))
     walk.add(deeds, walked)
     with Gate(lab.aws.sandbox, walk.prefix, directory).open() as gate:
-        controller = start({"--workers": "32"}, {**(environment or {}), **gate.environment()})
+        walk.inherit(gate.arms)
+        gated = {**(environment or {}), **gate.environment()}
+        controller = begin(controllers, {"--workers": "32"}, gated)
         walk.prepare()
         lab.aws.faults(consistency=unseen)
         walk.act(gate.arms)
         controller.kill()
     walk.turn()
     # What is seen late is looked for again, and what can't be read is probed again: these calls have no end.
-    assert unseen or environment or not walk.longer(), "these deeds have more calls than were walked"
-    start({}, environment or {})
+    assert unseen or environment or not walk.longer(), "these deeds have more writes than were walked"
+    begin(controllers, environment=environment)
     walk.settle(blind=environment is not None)
     lab.aws.faults()
     walk.check()
@@ -65,29 +77,29 @@ def walk_through(
     return walk
 
 
-def quiet(lab: Lab, start: Start) -> None:
+def quiet(lab: Lab, controllers: Controllers) -> None:
     """See that yet another controller finds nothing to do."""
     lab.controller.stop()
     lab.aws.reset_calls()
-    start()
+    begin(controllers)
     lab.wait_sweeps()
     lab.eventually(lambda: lab.controller.metric("workqueue_depth").get("", 0) == 0, "all were looked at")
     assert lab.aws.writes() == {}
 
 
 def test_killed_or_unanswered_at_any_call_all_comes_out_right(
-    bare_lab: Lab, run_controller: Start, tmp_path: Path
+    bare_lab: Lab, controllers: Controllers, tmp_path: Path
 ) -> None:
-    walk = walk_through(bare_lab, run_controller, tmp_path, DEEDS, ALL if SOAK else ONCE)
-    quiet(bare_lab, run_controller)
+    walk = walk_through(bare_lab, controllers, tmp_path, DEEDS, ALL if SOAK else ONCE)
+    quiet(bare_lab, controllers)
     walk.end()
 
 
-def test_so_it_does_where_writes_are_seen_late(bare_lab: Lab, run_controller: Start, tmp_path: Path) -> None:
+def test_so_it_does_where_writes_are_seen_late(bare_lab: Lab, controllers: Controllers, tmp_path: Path) -> None:
     walked, unseen = (ALL, 15.0) if SOAK else (SOME, 3.0)
-    walk_through(bare_lab, run_controller, tmp_path, DEEDS, walked, unseen=unseen).end()
+    walk_through(bare_lab, controllers, tmp_path, DEEDS, walked, unseen=unseen).end()
 
 
-def test_so_it_does_where_no_role_can_be_read(bare_lab: Lab, run_controller: Start, tmp_path: Path) -> None:
+def test_so_it_does_where_no_role_can_be_read(bare_lab: Lab, controllers: Controllers, tmp_path: Path) -> None:
     user = bare_lab.aws.user(unique("user"), allow(*TABLE))
-    walk_through(bare_lab, run_controller, tmp_path, BARE, ALL if SOAK else ONCE, environment=user).end()
+    walk_through(bare_lab, controllers, tmp_path, BARE, ALL if SOAK else ONCE, environment=user).end()

@@ -208,6 +208,13 @@ class Trial:
 
         self.lab.eventually(look, "what was planned is said of all objects")
 
+    def end(self) -> None:
+        """Delete all objects; they go."""
+        for irsa in self.irsas.values():
+            irsa.delete()
+        for irsa in self.irsas.values():
+            irsa.wait_gone()
+
     def _misjudged(self, case: Case, planned: Object) -> list[str]:
         """Where the controller says something else than the plan."""
         if case.end:
@@ -275,6 +282,7 @@ def test_what_is_planned_is_done_and_nothing_else(
     trial.wait_judged(planned)
     differences = trial.differences(planned, before)
     assert not differences, "\n".join(differences)
+    trial.end()
 
 
 def judged(irsa: Irsa) -> bool:

@@ -66,7 +66,7 @@ def test_usage_errors_exit_with_1_and_say_what_to_do(
     lines = err.splitlines()
     assert (status, out) == (1, "")
     assert lines[0].startswith(f"error  Usage: {message}")
-    assert lines[1:] == ["left   nothing was tried", f"hint   {hint}", "more   irsa-manager help Usage"]
+    assert lines[1:] == ["left   Nothing was tried.", f"hint   {hint}", "more   irsa-manager help Usage"]
 
 
 def test_errors_are_one_object_with_o_json(capsys: pytest.CaptureFixture[str]) -> None:
