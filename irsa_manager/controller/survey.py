@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from irsa_manager.api import names
 from irsa_manager.api.errors import AwsDenied
@@ -18,6 +19,7 @@ from irsa_manager.aws.snapshot import sweep
 from irsa_manager.controller.looking import look
 from irsa_manager.controller.roles import RoleStore
 from irsa_manager.controller.setup import Resolved, SetupResolver
+from irsa_manager.controller.status import gave_back
 from irsa_manager.controller.telling import Told, problem_told
 from irsa_manager.controller.trouble import (
     describes,
@@ -31,7 +33,9 @@ from irsa_manager.controller.trouble import (
 from irsa_manager.controller.view import ClusterView
 from irsa_manager.kube.client import Kube
 from irsa_manager.kube.resources import IRSAS, IRSASETUPS, NAMESPACES, SERVICE_ACCOUNTS, key_of
+from irsa_manager.plan.actions import Plan
 from irsa_manager.plan.decision import Decision
+from irsa_manager.plan.effects import afterwards
 from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.mark import MarkKeys
 from irsa_manager.plan.planner import decide, incomplete
@@ -105,7 +109,19 @@ class Survey:
             return Verdict(irsa.key, decide_deletion(irsa, self.situation(irsa)), note="it is being deleted")
         # What can't be read is written again when the object has changed.
         changed = irsa.status.observed_generation != irsa.metadata.generation
-        return Verdict(irsa.key, *self._decided(decide(irsa, self.situation(irsa), rewrite=changed)))
+        return Verdict(irsa.key, *self._decided(self._in_full(irsa, self.situation(irsa), rewrite=changed)))
+
+    def _in_full(self, irsa: IRSA, situation: Situation, *, rewrite: bool) -> Decision:
+        """The plan to its end: when an adopted role is given back the controller decides again, by what is there then.
+
+        Each time the status forgets what one role had, so that this ends.
+        """
+        decision = decide(irsa, situation, rewrite=rewrite)
+        if not decision.giving_back:
+            return decision
+        after = gave_back(irsa, decision, situation.facts, self.keys, irsa.status.last_sync_time)
+        rest = self._in_full(replace(irsa, status=after), afterwards(situation, decision.plan), rewrite=rewrite)
+        return replace(rest, plan=Plan((*decision.plan.actions, *rest.plan.actions)))
 
     def _released(self, irsa: IRSA) -> Verdict:
         if irsa.status.adoption is UNSET:

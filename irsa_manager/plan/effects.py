@@ -6,13 +6,38 @@ applied to what was observed yields what was desired, after which there is nothi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from typing import TypeVar
 
 from msgspec.structs import replace
 
 from irsa_manager.api import names
 from irsa_manager.plan import actions as do
+from irsa_manager.plan.actions import Plan
+from irsa_manager.plan.facts import Situation
 from irsa_manager.plan.observed import ObservedRole, ObservedServiceAccount
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+def afterwards(situation: Situation, plan: Plan) -> Situation:
+    """What there is once a plan is carried out that makes no role."""
+    roles, accounts = dict(situation.roles), dict(situation.service_accounts)
+    for action in plan.actions:
+        if isinstance(action, do.AwsAction):
+            _put(roles, action.role.lower(), on_role(roles.get(action.role.lower()), action))
+        else:
+            place = (action.namespace, action.name)
+            _put(accounts, place, on_service_account(accounts.get(place), action))
+    return replace(situation, roles=roles, service_accounts=accounts)
+
+
+def _put(known: dict[K, V], key: K, value: V | None) -> None:
+    if value is None:
+        known.pop(key, None)
+    else:
+        known[key] = value
 
 
 def on_role(

@@ -127,7 +127,7 @@ def _case(random: Random, prefix: str, number: int) -> Case:
     if origin == "foreign":
         policy = random.choice(("Create", "Create", "Adopt", "Reference"))
     case.after = case.before if case.before and random.random() < 0.4 else _spec(random, case, policy)
-    if case.before and policy == "Create" and random.random() < 0.15:
+    if case.before and policy != "Reference" and random.random() < 0.15:
         case.after = {**case.after, "iamRole": {**case.after["iamRole"], "name": f"{case.name}-new"}}
     if case.before and case.end.endswith("deleted"):
         case.after = case.before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from e2e_controllers import Controllers
 from e2e_lab import ROLE_ARN, Irsa, Lab, Object, spec, unique
 from e2e_process import Controller
 from test_commands import manifest, run
+from test_plan_agrees import OPERATIONS
 
 from irsa_manager.api import names
 
@@ -75,8 +77,18 @@ def test_one_adopted_role_after_another_gets_its_own_back(lab: Lab) -> None:
     then = portrait(lab, two)
     irsa = lab.irsa(managing("Adopt", one, left, kept))
     irsa.wait_ready()
-    irsa.patch({"iamRole": {"name": two}, "serviceAccount": {"namespaces": [kept]}})
+    wanted = managing("Adopt", two, kept)
+    planned = run(lab, "plan", "-f", "-", "-o", "json", stdin=manifest(irsa.name, wanted))
+    (verdict,) = json.loads(planned.stdout)["objects"]
+    lab.aws.reset_calls()
+    lab.replace_spec(irsa.path, wanted)
     assert irsa.wait_ready()["role"]["origin"] == "Adopted"
+    # The plan shows both: what is given back first, and what is decided afterwards.
+    lines = Counter(OPERATIONS[line["action"]] for line in verdict["lines"] if line["action"] in OPERATIONS)
+    assert lines == Counter({call: times for call, times in lab.aws.writes().items() if times})
+    assert {line["role"] for line in verdict["lines"] if line["role"]} == {one, two}
+    changed = [(line["action"], line["name"]) for line in verdict["lines"] if line["kind"] == "sa"]
+    assert changed == [("DeleteServiceAccount", f"{left}/web"), ("PatchServiceAccount", f"{kept}/web")]
     lab.wait_bound(kept, "web", two)
     assert lab.account(left, "web") is None
     assert portrait(lab, one) == before
