@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from irsa_manager.api import reasons
 from irsa_manager.api.errors import (
@@ -14,8 +15,8 @@ from irsa_manager.api.errors import (
     AwsThrottled,
     AwsUnavailable,
 )
-from irsa_manager.api.irsa import IRSA, IRSASpec, RoleSpec, ServiceAccountSpec
-from irsa_manager.api.kube import Metadata
+from irsa_manager.api.irsa import IRSA, IRSASpec, IRSAStatus, RoleSpec, RoleStatus, ServiceAccountSpec
+from irsa_manager.api.kube import Condition, Metadata
 from irsa_manager.controller.carry_out import Failure
 from irsa_manager.controller.telling import error_told, failure_told, happened, summary
 from irsa_manager.kube.errors import KubeForbidden, KubeInvalid
@@ -119,6 +120,20 @@ def test_every_action_has_its_event(action, code):
     assert event.code == code
     assert reasons.get(code).severity == "normal"
     assert event.message
+
+
+def test_marks_that_an_administrator_signed_for_are_no_repair():
+    role = RoleStatus(name="r", id="AROA1", trust_policy_sha256="0")
+    ready = Condition("Ready", "True", "IRSAReady", "", 1, "2026-01-01T00:00:00Z")
+    status = IRSAStatus(observed_generation=1, conditions=(ready,), role=role)
+    tag = do.TagRole(role="r", reason="tags differed", tags={"mark": "m"})
+
+    def told(over: str) -> str:
+        signed = replace(status, record=replace(status.record, over=over))
+        return happened(replace(irsa(), status=signed), tag, "111122223333", "", {}).code
+
+    assert told("") == "DriftRepaired"
+    assert told("unmarked") == "RoleUpdated"
 
 
 def test_a_summary_counts():
