@@ -166,7 +166,8 @@ IRSASETUP: Final[dict[str, Field]] = {
     "status.accountID": Field(description="The AWS account, 12 digits."),
     "status.partition": Field(description="The AWS partition: aws, aws-cn, aws-us-gov."),
     "status.lastSweepTime": Field(
-        description="When all roles of the account were last read and compared.", schema=_TIME
+        description="When all roles were last read and compared; read one by one, the time of the oldest look.",
+        schema=_TIME,
     ),
     "status.dependents": Field(description="How many IRSAs depend on this setup.", schema=_INT32),
     **_conditions(

@@ -86,7 +86,7 @@ class Conclusion:
             accounts_told=accounts_told,
             ready_told=ready_told,
             settling=settling,
-            blind=self._roles.unreadable,
+            notes=self._notes(),
             changed=bool(outcome.done),
             unanswered=outcome.unanswered,
             now=now,
@@ -125,6 +125,11 @@ class Conclusion:
             return statuses.SETTLE_SECONDS
         blind = role is not None and None in (role.trust, role.attached, role.inline)
         return REWRITE_SECONDS + 1 if blind else None
+
+    def _notes(self) -> list[str]:
+        """What is missing that the work goes on without, and what it is for."""
+        notes = [statuses.BLIND] if self._roles.unreadable else [statuses.SINGLY] if self._roles.singly else []
+        return notes if self._c.hands.tagging else [*notes, statuses.UNTAGGED]
 
     def _really_bound(self, decision: Decision, outcome: Outcome) -> tuple[BoundServiceAccount, ...]:
         """The ServiceAccounts that are bound now: those whose binding succeeded, and those whose release didn't yet."""

@@ -13,6 +13,7 @@ from irsa_manager.controller import undecided
 from irsa_manager.controller.carry_out import Outcome
 from irsa_manager.controller.context import Context, now
 from irsa_manager.controller.cut_off import carry_out
+from irsa_manager.controller.given_back import unseen
 from irsa_manager.controller.in_use import in_use, still_on_it
 from irsa_manager.controller.intents import claim
 from irsa_manager.controller.looking import doubted, see
@@ -77,6 +78,8 @@ class Deletion:
         unread = await self._look(irsa, facts)
         irsa = await claim(self._c, irsa, facts, at)
         situation = self._c.view.situation(irsa, facts, self._c.keys)
+        if await unseen(self._c, irsa, situation):
+            return SOON_SECONDS
         decision = decide_deletion(irsa, situation)
         plan = decision.plan if unread is None else Plan(tuple(a for a in decision.plan.actions if _disarms(a)))
         outcome = await carry_out(self._c, irsa, plan)

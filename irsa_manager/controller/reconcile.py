@@ -20,14 +20,14 @@ from irsa_manager.api.irsa import IRSA
 from irsa_manager.controller import foretelling, undecided
 from irsa_manager.controller import status as statuses
 from irsa_manager.controller.carry_out import Failure
-from irsa_manager.controller.concluding import REWRITE_SECONDS, Conclusion, seconds_since
+from irsa_manager.controller.concluding import REWRITE_SECONDS, Conclusion
 from irsa_manager.controller.context import Context
 from irsa_manager.controller.context import now as time_now
 from irsa_manager.controller.cut_off import carry_out
 from irsa_manager.controller.deletion import Deletion
-from irsa_manager.controller.intents import SKEW_SECONDS, claim, intended
+from irsa_manager.controller.given_back import lately, unseen
+from irsa_manager.controller.intents import claim, intended
 from irsa_manager.controller.looking import doubted, look_for, see
-from irsa_manager.controller.shown import HOLD_SECONDS
 from irsa_manager.controller.telling import Told, error_told, failure_told, problem_told
 from irsa_manager.controller.trouble import (
     SOON_SECONDS,
@@ -45,9 +45,9 @@ from irsa_manager.kube.lease import LeadershipLost
 from irsa_manager.kube.resources import IRSAS
 from irsa_manager.plan import actions as do
 from irsa_manager.plan.decision import Decision
-from irsa_manager.plan.facts import ClusterFacts, Situation
+from irsa_manager.plan.facts import ClusterFacts
 from irsa_manager.plan.observed import ObservedRole
-from irsa_manager.plan.ownership import foreign_key, noted, upstreams, vouched
+from irsa_manager.plan.ownership import noted, upstreams, vouched
 from irsa_manager.plan.planner import decide, incomplete
 from irsa_manager.plan.takeover import audiences_asked, left_by_upstream
 
@@ -156,9 +156,12 @@ class Reconciler:
             situation = self._c.view.situation(irsa, facts, self._c.keys)
         rewrite = self._rewrite_due(irsa)
         decision = decide(irsa, situation, tagging=self._c.hands.tagging, rewrite=rewrite)
-        settling = self._just_given_back(irsa, situation, now) if decision.adopting or decision.adopted else 0.0
-        if settling:
-            return settling
+        takes = decision.adopting or decision.adopted
+        if takes and lately(self._c, irsa, situation, now):
+            return SOON_SECONDS
+        # What is refused is told at once, unless it writes.
+        if (takes or decision.plan.actions) and await unseen(self._c, irsa, situation, decision):
+            return SOON_SECONDS
         if decision.ready_problem is not None:
             told = problem_told(decision.ready_problem)
             outcome = await carry_out(self._c, irsa, decision.plan)
@@ -188,26 +191,6 @@ class Reconciler:
             self._c.reporter.event(irsa, "RoleAdopted", role=decision.role.name, account=facts.account)
         self._c.reporter.tell(irsa, outcome, facts.account, decision.desired.role.trust if decision.desired else None)
         return await self._conclusion.conclude(irsa, decision, outcome, facts, now)
-
-    def _just_given_back(self, irsa: IRSA, situation: Situation, now: str) -> float:
-        """Seconds until a role that was given back a moment ago may be adopted again, 0.0 where nothing is to wait for.
-
-        IAM may still show it as it was while it was adopted: that would be taken for what it had.
-        """
-        assert irsa.spec is not UNSET  # noqa: S101  (incomplete() was asked)
-        if irsa.spec.iam_role.management_policy != "Adopt" or irsa.status.adoption is not UNSET:
-            return 0.0
-        ready, role = irsa.status.condition("Ready"), self._roles.get(spec_role(irsa))
-        times = [irsa.status.last_sync_time, ready.last_transition_time if ready and ready.reason == "Released" else ""]
-        ages = [age for time in times if (age := seconds_since(time, now)) is not None]
-        lately = any(-SKEW_SECONDS <= age <= HOLD_SECONDS for age in ages)
-        if self._roles.young and lately:
-            return SOON_SECONDS
-        if role is not None and self._c.view.verdicts.mine(irsa, role, situation):
-            return 0.0
-        # One that bears a mark is another object's, or was until a moment before this process began.
-        marked = role is not None and foreign_key(role)
-        return SOON_SECONDS if self._roles.settling(spec_role(irsa)) or (self._roles.young and marked) else 0.0
 
     async def _otherwise(self, irsa: IRSA, facts: ClusterFacts) -> bool:
         """Whether the role that is about to be adopted isn't as it was seen last.

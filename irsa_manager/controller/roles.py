@@ -16,8 +16,8 @@ FRESH_SECONDS = 2.0
 class RoleStore:
     """Roles by lower-case name: names are unique in an account ignoring case (IAM API, CreateRole).
 
-    complete: a sweep has read the whole account, so a role that isn't here isn't there. blind: the last look at a role
-    could only tell whether it is there.
+    complete: a sweep has read the whole account, so a role that isn't here isn't there. singly: sweeps aren't allowed.
+    blind: the last look at a role could only tell whether it is there.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -30,6 +30,7 @@ class RoleStore:
         self._shown = Shown(clock)
         self.roles: dict[str, ObservedRole] = {}
         self.complete = False
+        self.singly = False
         self.blind = False
 
     def begin(self) -> None:
@@ -39,7 +40,7 @@ class RoleStore:
     @property
     def young(self) -> bool:
         """Whether a process before this one may have written a moment ago what IAM doesn't show yet."""
-        return self._shown.certain_in("") > 0.0
+        return self._shown.young
 
     def unanswered(self, name: str) -> None:
         """A write to the role got no answer: it may have taken effect."""
@@ -139,7 +140,7 @@ class RoleStore:
                     changed.add(key)
         self.roles = merged
         self._shown.only(merged.keys())
-        self.complete = True
+        self.complete, self.singly = True, False
         self._written = {k: t for k, t in self._written.items() if started - t < HOLD_SECONDS}
         return changed
 
@@ -191,6 +192,12 @@ class RoleStore:
             return max(self._read.get(key, never), self._tried.get(key, never))
 
         return min(names, key=last, default=None)
+
+    def oldest_age(self, names: Iterable[str]) -> float | None:
+        """How many seconds ago that one was read; None where one never was."""
+        times = [self._read.get(name.lower()) for name in names]
+        known = [time for time in times if time is not None]
+        return self._clock() - min(known) if known and len(known) == len(times) else None
 
     def _put(self, name: str, role: ObservedRole | None) -> None:
         if role is None:

@@ -24,6 +24,8 @@ def setup_status(
     if setup.key in resolved.ignored:
         told = Told("Ignored", reasons.message("Ignored", cause=resolved.ignored[setup.key]))
         return _with(setup, IRSASetupStatus(), told, None, now)
+    if not _looked_at(setup, resolved):
+        return setup.status
     facts = resolved.facts
     if facts is None or resolved.error is not None:
         return _with(setup, replace(setup.status, dependents=len(dependents)), _why(resolved), None, now)
@@ -43,6 +45,12 @@ def setup_status(
         values: dict[str, Any] = {"count": len(dependents), "names": dependents}
         ready = Told("DependentsExist", reasons.message("DependentsExist", **values))
     return _with(setup, status, ready, provider, now, ready_message=_good(resolved, provider_arn))
+
+
+def _looked_at(setup: IRSASetup, resolved: Resolved) -> bool:
+    """Whether the facts were found by this setup as it is now. One that came or changed since is looked at next."""
+    found = resolved.setup.metadata if resolved.setup is not None else None
+    return found is not None and (found.uid, found.generation) == (setup.metadata.uid, setup.metadata.generation)
 
 
 def _good(resolved: Resolved, provider_arn: str) -> str:

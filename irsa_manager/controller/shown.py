@@ -27,6 +27,11 @@ class Shown:
         self._roles.clear()
         self._unanswered.clear()
 
+    @property
+    def young(self) -> bool:
+        """Whether what others wrote until we began may not be shown yet."""
+        return self._clock() < self._since + HOLD_SECONDS
+
     def __contains__(self, key: str) -> bool:
         return key in self._roles
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
@@ -29,6 +29,8 @@ BLIND = (
     "Roles can't be read (iam:GetRole is missing): what others change is not seen; the trust policy is written anew "
     "every 10 minutes."
 )
+SINGLY = "Roles are read one by one (iam:GetAccountAuthorizationDetails is missing): what others change is seen later."
+UNTAGGED = "Roles aren't tagged (iam:TagRole is missing): only their trust policies say whose they are."
 
 WAITS = "ServiceAccounts are bound when the role is in order; until then those that are bound stay as they are."
 
@@ -44,7 +46,7 @@ def judged(
     accounts_told: Told | None,
     ready_told: Told | None = None,
     settling: bool = False,
-    blind: bool = False,
+    notes: Sequence[str] = (),
     changed: bool,
     whole: bool,
     doubtful: bool = False,
@@ -54,9 +56,9 @@ def judged(
     """The status after a plan was carried out, wholly or in part.
 
     role: as it is now, None where it isn't there or isn't ours. *_told: what is wrong, None: all is well. ready_told:
-    what concerns the object as a whole. blind: no role can be read. changed: something was written. whole: all of the
-    plan was. doubtful: but something may have been written to the role that no read has shown. unanswered: nobody knows
-    whether the role was made. now: RFC 3339.
+    what concerns the object as a whole. notes: what is missing though all is well. changed: something was written.
+    whole: all of the plan was. doubtful: but something may have been written to the role that no read has shown.
+    unanswered: nobody knows whether the role was made. now: RFC 3339.
     """
     before = irsa.status
     desired = decision.desired
@@ -78,14 +80,14 @@ def judged(
         over = "" if whole else None
         record = unsigned(before) if decision.referenced else signed(keys, irsa, meant, over=over)
     good = _ready_message(decision, role, facts, settling=settling)
-    if blind and role is not None and not decision.referenced:
-        good = f"{good} {BLIND}"
+    if role is not None and not decision.referenced:
+        good = " ".join([good, *notes])
     conditions = _conditions(irsa, role_told, accounts_told, ready_told, good, len(decision.bound), now)
     if role_told is not None and accounts_told is None and (role is None or decision.role_problem is not None):
         waits = condition(irsa, "ServiceAccountsReady", "Unknown", role_told.code, WAITS, now)
         conditions = tuple(waits if c.type == waits.type else c for c in conditions)
     after = replace(before, observed_generation=irsa.metadata.generation, issuer=facts.issuer, conditions=conditions)
-    if decision.role_problem is not None or role is None:
+    if decision.role_problem is not None or (role is None and not decision.referenced):
         # Nothing was written: what the record vouches for, and what the end rests on, must be there when it is over.
         intent = before.intent if unanswered else Intent()
         after = replace(after, intent=intent, service_account_count=len(before.service_accounts))

@@ -63,7 +63,7 @@ class Sweeper:
         self._failed = False
         self._undescribed = False
         self.last_success = 0.0
-        """time.time() of the last whole sweep, 0 where there was none."""
+        """time.time() since which all roles were read, by a sweep or one by one; 0 where they never were."""
 
     async def first(self) -> None:
         """Sweep once before any work; a failure is said and work begins all the same, role by role."""
@@ -90,7 +90,7 @@ class Sweeper:
         except AwsDenied as error:
             self._denied_until = time.monotonic() + ASK_AGAIN_SECONDS
             # From now on a role that isn't in the store may be there all the same.
-            self._view.roles.complete = False
+            self._view.roles.complete, self._view.roles.singly = False, True
             log.warning(
                 "the account can't be read as a whole; roles are read one by one",
                 code=error.code,
@@ -163,4 +163,9 @@ class Sweeper:
                     elif roles.saw(name, role):
                         self._changed({name.lower()})
             await asyncio.sleep(pause)
+        age = self._view.roles.oldest_age(names)
+        if age is not None:
+            # As old as the oldest look is what is known of all.
+            self.last_success = time.time() - age
+            self._metrics.sweep_success.set(self.last_success)
         await self._after()

@@ -159,22 +159,28 @@ def error_told(error: IrsaError) -> Told:
     """Something that failed before a plan was made (identity, issuer, a read)."""
     if isinstance(error, AwsDenied):
         return denied_told(error)
-    if isinstance(error, AwsError):
-        values: dict[str, Any] = {
-            "role": "of this object",
-            "error": error.message,
-            "next_try": SOON,
-            "operation": _operation(error),
-            "cause": _cause(error),
-        }
-        code = (
-            error.code
-            if error.code in {"Throttled", "AWSUnavailable", "CredentialsInvalid"}
-            else "IRSAFailedRoleUpdate"
-        )
-        return Told(code, reasons.message(code, **values))
-    values = {"service_account": "of this object", "error": error.message, "bound": 0, "next_try": SOON}
-    return Told("IRSAFailedApplyingResources", reasons.message("IRSAFailedApplyingResources", **values))
+    if isinstance(error, KubeForbidden):
+        return _forbidden_told(error, error.object or "this object", "nothing")
+    values: dict[str, Any] = {
+        "role": "of this object",
+        "error": error.message,
+        "next_try": SOON,
+        "operation": _operation(error),
+        "cause": _cause(error),
+    }
+    code = error.code if error.code in {"Throttled", "AWSUnavailable", "CredentialsInvalid"} else "IRSAFailedRoleUpdate"
+    return Told(code, reasons.message(code, **values))
+
+
+def _forbidden_told(error: KubeForbidden, target: str, so_far: str) -> Told:
+    """A missing right in Kubernetes. target: kind and name of what wasn't written."""
+    values: dict[str, Any] = {
+        "action": f"{error.verb or 'write'} {error.resource or 'serviceaccounts'}",
+        "principal": "the manager",
+        "resource": target,
+        "done": so_far,
+    }
+    return Told("PermissionMissing", reasons.message("PermissionMissing", **values))
 
 
 def _kube_failure(
@@ -182,18 +188,11 @@ def _kube_failure(
 ) -> Told:
     account = f"{action.namespace}/{action.name}"
     if isinstance(error, KubeForbidden):
-        verb = error.verb or "write"
-        values: dict[str, Any] = {
-            "action": f"{verb} {error.resource or 'serviceaccounts'}",
-            "principal": "the manager",
-            "resource": f"ServiceAccount {account}",
-            "done": so_far,
-        }
-        return Told("PermissionMissing", reasons.message("PermissionMissing", **values))
+        return _forbidden_told(error, f"ServiceAccount {account}", so_far)
     if isinstance(action, do.DeleteServiceAccount) or (not living and isinstance(action, do.PatchServiceAccount)):
         left = "The finalizer stays; everything else of ours that could go is gone."
         way_out = "; or set cleanup: false to leave the rest as it is"
-        values = {
+        values: dict[str, Any] = {
             "thing": f"ServiceAccount {account}",
             "error": error.message,
             "left": "It is out of the role's trust policy; everything else is as the object asks." if living else left,

@@ -81,7 +81,7 @@ class Arm:
 class Gate:
     """The gate of one sandbox. prefix: of the names of all objects that may be armed: PREFIX-KEY, then anything.
 
-    Counted are AWS calls that name a role, and writes to IRSAs and ServiceAccounts.
+    Counted are AWS calls that name a role, as far as an arm counts them, and writes to IRSAs and ServiceAccounts.
     """
 
     def __init__(self, sandbox: Sandbox, prefix: str, directory: Path) -> None:

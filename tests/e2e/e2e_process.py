@@ -51,6 +51,13 @@ class Controller:
     """
 
     def __init__(self, log: Path, environment: Mapping[str, str], flags: Mapping[str, str | None]) -> None:
+        self.log = log
+        self._environment, self._flags = environment, flags
+        self._read = 0
+        self._looks: dict[str, list[int]] = {}
+        self._begin()
+
+    def _begin(self) -> None:
         metrics, health = free_ports(2)
         given = {
             "--namespace": OPERATOR,
@@ -60,23 +67,20 @@ class Controller:
             "--aws-calls-per-second": "200",
             "--log-format": "json",
             "--log-level": "debug",
-            **flags,
+            **self._flags,
         }
         self.metrics_url = f"http://127.0.0.1:{metrics}"
         self.health_url = f"http://127.0.0.1:{health}"
-        self.log = log
-        self._read = 0
-        self._looks: dict[str, list[int]] = {}
         words = [flag if value == "" else f"{flag}={value}" for flag, value in given.items() if value is not None]
         argv = [sys.executable, "-m", "irsa_manager", "controller", *words]
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        with log.open("wb") as output:
+        with self.log.open("wb") as output:
             self._process = subprocess.Popen(
                 with_parent(argv),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**inherited, **environment},
+                env={**inherited, **self._environment},
                 start_new_session=True,
             )
 
@@ -104,6 +108,9 @@ class Controller:
         """Wait until it says that it works."""
         deadline = time.monotonic() + DEADLINE_SECONDS
         while (answer := self.probe("/readyz"))[0] != 200:
+            if self.returncode is not None and "address already in use" in self.tail():
+                # Somebody else on this machine has taken the port since it was found to be free.
+                self._begin()
             assert self.returncode is None, f"the controller ended with {self.returncode}:\n{self.tail()}"
             assert time.monotonic() < deadline, f"the controller isn't ready, /readyz: {answer}\n{self.tail()}"
             time.sleep(POLL_SECONDS)
@@ -144,8 +151,9 @@ class Controller:
         return [line for line in self.lines() if (line.get("code"), line.get("role")) == (code, role)]
 
     def unanswered(self, role: str) -> Counter[str]:
-        """The calls about that role that didn't succeed or whose success wasn't heard of, by operation."""
-        told = [line for line in self.said("AWS call") if line.get("role") == role and line["outcome"] != "ok"]
+        """The calls about that role that AWS put off or that got no answer, by operation."""
+        put_off = {"throttled", "unavailable"}
+        told = [line for line in self.said("AWS call") if line.get("role") == role and line["outcome"] in put_off]
         return Counter(line["awsOperation"] for line in told)
 
     def looks(self, key: str) -> list[int]:

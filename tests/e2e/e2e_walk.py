@@ -298,8 +298,9 @@ class Walk:
 
     def longer(self) -> set[str]:
         """The deeds that never came to their end without the last call walked being reached: they have more."""
-        ended = {subject.deed.name for subject in self.subjects if subject.whole}
-        return {subject.deed.name for subject in self.subjects} - ended
+        killed = [subject for subject in self.subjects if subject.arm.moment is not Moment.UNANSWERED]
+        ended = {subject.deed.name for subject in killed if subject.whole}
+        return {subject.deed.name for subject in killed} - ended
 
     def turn(self) -> None:
         """Ask in the midst for what is to be asked for there."""

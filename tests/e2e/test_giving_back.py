@@ -15,6 +15,7 @@ from test_commands import manifest, run
 from test_plan_agrees import OPERATIONS
 
 from irsa_manager.api import names
+from irsa_manager.trust.document import sids
 
 READ = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
 
@@ -139,31 +140,46 @@ def test_an_adopted_role_is_never_deleted_though_status_and_marks_are_lost_one_a
     assert portrait(lab, role)["RoleId"] == before["RoleId"]
 
 
-def test_a_role_is_adopted_after_a_crash_only_when_it_can_be_seen_that_another_object_has_given_it_back(
+def test_after_a_crash_a_role_that_was_given_back_is_left_alone_until_that_can_be_seen(
     lab: Lab, controllers: Controllers
 ) -> None:
-    role, namespace = unique("role"), lab.namespace()
-    before = somebodys(lab, role)
-    first = lab.irsa(managing("Adopt", role, namespace))
-    first.wait_ready()
+    """IAM shows the new process what the old one had written: nothing of that is what the role had."""
+    then = {"another": "gone", "again": "gone", "referred": "Reference", "leaving": "Reference"}
+    before = {how: somebodys(lab, unique(how)) for how in then}
+    role = {how: had["RoleName"] for how, had in before.items()}
+    irsas = {how: lab.irsa(managing("Adopt", role[how], lab.namespace())) for how in then}
+    for irsa in irsas.values():
+        irsa.wait_ready()
     # What is let go soon after a start waits until IAM shows it: afterwards the controller knows what it has written.
     old = lab.irsa(managing("Adopt", somebodys(lab, unique("old"))["RoleName"], lab.namespace()))
     old.wait_ready()
     old.delete()
     old.wait_gone()
     lab.wait_sweeps()
-    lab.aws.faults(consistency=10.0)
-    first.delete()
-    first.wait_gone()
-    # A new process reads the role as it was while the first object had it.
+    lab.aws.faults(consistency=12.0)
+    for how, irsa in irsas.items():
+        if then[how] == "gone":
+            irsa.delete()
+            irsa.wait_gone()
+        else:
+            irsa.patch({"iamRole": {"managementPolicy": "Reference"}, "iamPolicies": None})
+            irsa.wait_event("RoleReleased", role[how])
     controllers.stop_usual()
-    second = lab.irsa(managing("Adopt", role, lab.namespace()))
+    second = {
+        "another": lab.irsa(managing("Adopt", role["another"], lab.namespace())),
+        "again": lab.irsa(managing("Adopt", role["again"], lab.namespace()), name=irsas["again"].name),
+    }
+    irsas["leaving"].delete()
     controllers.ensure_usual()
-    second.wait_ready()
-    second.delete()
-    second.wait_gone()
+    assert all(sids(lab.aws.trust(role[how])) for how in then), "by now they are seen as they were given back"
+    for irsa in second.values():
+        irsa.wait_ready()
+        irsa.delete()
+    for irsa in (*second.values(), irsas["leaving"]):
+        irsa.wait_gone()
+    irsas["referred"].wait_reason("TrustRefuses", "False")
     lab.aws.faults()
-    assert portrait(lab, role) == before
+    assert {how: portrait(lab, role[how]) for how in then} == before
 
 
 def test_a_release_waits_for_the_key_that_vouches_for_what_an_adopted_role_had(

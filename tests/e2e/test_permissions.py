@@ -185,7 +185,11 @@ def test_with_each_richer_set_an_object_lives(bare_lab: Lab, start_as: StartAs, 
     life = Life(lab, [name for name in given if name in FIELDS])
     life.made()
     wanting.wait_reason("RoleExists", "False")
-    assert "is missing" not in life.irsa.condition("Ready")["message"]
+    message = life.irsa.condition("Ready")["message"]
+    lacking = {"sweep": "iam:GetAccountAuthorizationDetails", "tags": "iam:TagRole"}
+    told = {what for what, action in lacking.items() if f"({action} is missing)" in message}
+    assert told == lacking.keys() - set(given), message
+    assert message.count("is missing") == len(told)
     life.grown()
     life.shrunk()
     life.renamed()

@@ -211,6 +211,8 @@ class Trial:
     def end(self) -> None:
         """Delete all objects; they go."""
         for irsa in self.irsas.values():
+            if (irsa.get() or {"spec": {}})["spec"].get("suspend"):
+                irsa.patch({"suspend": False})
             irsa.delete()
         for irsa in self.irsas.values():
             irsa.wait_gone()

@@ -34,7 +34,9 @@ async def test_what_was_signed_meanwhile_is_not_overwritten(lab: Lab, sandbox: R
         assert await kube.get(IRSAS, irsa.namespace, irsa.name) == signed
 
 
-def test_what_nobody_has_thought_of_is_told_too(bare_lab: Lab, start_as: StartAs) -> None:
+def test_a_right_in_kubernetes_that_is_missing_before_anything_is_made_is_told_too(
+    bare_lab: Lab, start_as: StartAs
+) -> None:
     lab, namespace, path = bare_lab, bare_lab.namespace(), f"{PLURALS['ClusterRole']}/{ACCOUNT}"
     start_as(Manager(lab.aws, ROW))
     role = lab.get(path)
@@ -43,8 +45,11 @@ def test_what_nobody_has_thought_of_is_told_too(bare_lab: Lab, start_as: StartAs
     try:
         lab.eventually(lambda: not _may_patch(lab), "it may not put its finalizer on objects any more")
         irsa = lab.irsa(spec(unique("role"), "web", namespace))
-        irsa.wait_reason("IRSAFailedApplyingResources", "False")
-        assert "Not allowed to patch irsas" in irsa.condition("Ready")["message"]
+        irsa.wait_reason("PermissionMissing", "False")
+        message = irsa.condition("Ready")["message"]
+        assert message.startswith(
+            f"patch irsas is not allowed for the manager on IRSA {irsa.key}. Done so far: nothing."
+        )
     finally:
         lab.patch(path, {"rules": role["rules"]})
     irsa.wait_ready()
