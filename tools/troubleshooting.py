@@ -60,8 +60,8 @@ _SECTIONS: Final[tuple[tuple[str, str, Callable[[Reason], bool]], ...]] = (
     ),
     (
         "An IRSASetup isn't ready",
-        "`kubectl get irsasetup -A -o wide`. What concerns access to AWS (PermissionMissing, CredentialsInvalid, "
-        "Throttled, AWSUnavailable) is met here as well, and means the same.",
+        "`kubectl get irsasetup -A -o wide`. What concerns access to AWS (PermissionMissing, CredentialsInvalid) "
+        "is met here as well, and means the same; that AWS throttles or can't be reached is EksOIDCNotReady here.",
         lambda reason: (
             of_a_setup(reason)
             and reason.severity == "warning"

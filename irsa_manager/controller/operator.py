@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 
 import structlog
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from irsa_manager import __version__
@@ -209,6 +209,7 @@ class Operator:
             account=facts.account if facts else "",
             partition=facts.partition if facts else "",
             issuer=facts.issuer if facts else "",
+            mode=_mode(self._resolved.setup),
             reads="sweeps" if self._view.roles.complete else "roles one by one",
             objects=len(self._irsas.store),
         )
@@ -326,6 +327,11 @@ class Operator:
         resolved = replace(self._resolved, ignored={**self._resolved.ignored, **more})
         if not await self._setup_reporter.write(resolved, swept):
             self._news.set()
+
+
+def _mode(setup: IRSASetup | None) -> str:
+    """How the cluster's issuer is run; without an IRSASetup it is as EKS has it, published by somebody else."""
+    return setup.spec.mode if setup is not None and setup.spec is not UNSET else "eks"
 
 
 def _lost(old: IRSA, new: IRSA) -> bool:

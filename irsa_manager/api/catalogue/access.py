@@ -27,7 +27,7 @@ REASONS: Final = (
     ),
     Reason(
         code="CredentialsInvalid",
-        kinds=("Ready", "RoleReady", "ProviderReady", "event", "command"),
+        kinds=("Ready", "RoleReady", "event", "command"),
         summary="The AWS credentials are missing, wrong or expired.",
         meaning=(
             "AWS doesn't know who is calling. Nothing in AWS was changed, and pods that have their roles keep them: "
@@ -44,7 +44,7 @@ REASONS: Final = (
     ),
     Reason(
         code="Throttled",
-        kinds=("Ready", "RoleReady", "ProviderReady", "event", "command"),
+        kinds=("Ready", "RoleReady", "event", "command"),
         summary="AWS asks for fewer calls.",
         meaning=(
             "Each account has a rate of calls that all its users share. The manager slows down by itself and comes "
@@ -60,7 +60,7 @@ REASONS: Final = (
     ),
     Reason(
         code="AWSUnavailable",
-        kinds=("Ready", "RoleReady", "ProviderReady", "event", "command"),
+        kinds=("Ready", "RoleReady", "event", "command"),
         summary="AWS can't be reached, or answers with an error of its own.",
         meaning=(
             "A time-out, a lost connection or an answer 5xx. Whether the call took effect isn't known, so the state "

@@ -35,7 +35,7 @@ REASONS: Final = (
     ),
     Reason(
         code="Suspended",
-        kinds=("Ready", "event"),
+        kinds=("Ready",),
         severity="normal",
         summary="spec.suspend is true: nothing is written for this object, drift isn't repaired.",
         meaning=(
