@@ -56,6 +56,8 @@ def decide(irsa: IRSA, situation: Situation, *, tagging: bool = True, rewrite: b
         own = spec.iam_role.name.lower() == facts.own_role.lower()
         return Decision(
             plan=Plan(() if own else _withdrawn(irsa, observed, owner, situation)),
+            # Who concludes has to know which role is meant.
+            desired=desire(spec, irsa.key, situation, current=observed if owner.mine else None),
             role=observed if owner.mine else None,
             role_problem=forbidden,
             bound=irsa.status.service_accounts,

@@ -64,8 +64,11 @@ def role_id(lab: Lab, name: str) -> str:
 
 
 @pytest.fixture
-def scene(lab: Lab) -> Scene:
-    """One namespace is open, with few limits: names of roles are free, adopting is allowed in principle."""
+def scene(lab: Lab, request: pytest.FixtureRequest) -> Scene:
+    """One namespace is open, with few limits: names of roles are free, adopting is allowed in principle.
+
+    What a test gives as parameter is in the rule besides.
+    """
     home, theirs, foreign, role = lab.namespace("home"), lab.namespace("theirs"), unique("foreign"), unique("victim")
     lab.aws.foreign_role(foreign)
     lab.aws.iam.attach_role_policy(RoleName=foreign, PolicyArn=f"arn:aws:iam::aws:policy/{ADMIN}")
@@ -77,6 +80,7 @@ def scene(lab: Lab) -> Scene:
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": home}},
         "policies": [S3],
         "managementPolicies": ["Create", "Adopt"],
+        **getattr(request, "param", {}),
     }
     lab.setup({"tenancy": {"rules": [rule]}})
     victim.wait_ready()
@@ -190,13 +194,17 @@ def test_adoption_needs_the_roles_own_consent_and_tags_prove_nothing_else(scene:
     scene.belongings.untouched()
 
 
+@pytest.mark.parametrize("scene", [{"roleNames": ["own-*"], "rolePaths": ["/"]}], indirect=True)
 def test_what_is_asked_for_beyond_the_rule_is_denied_whatever_the_status_says(scene: Scene) -> None:
     """B5 to B10: each field that could widen, on an object that was allowed before."""
     lab, mallory, home, own = scene.lab, scene.mallory, scene.home, scene.own
     scene.forge(own, {"keptBindings": [f"{n}/app" for n in (scene.theirs, "kube-system", OPERATOR, "not-born-yet")]})
     provider = {"issuer": "oidc.example.com/ci", "namespaces": [home]}
     condition = {"operator": "StringNotEquals", "key": "aws:SourceVpc", "values": ["vpc-1"]}
+    payments, pathed = unique("payments"), unique("own")
     asks: list[tuple[dict[str, Any], str]] = [
+        ({"iamRole": {"name": payments}}, f"role name {payments}"),
+        ({"iamRole": {"name": pathed, "path": "/payments/"}}, "role path /payments/"),
         ({"iamPolicies": [S3, ADMIN]}, f"policy {ADMIN}"),
         ({"iamPolicies": [f"arn:aws:iam::aws:policy/{ADMIN}"]}, f"policy {ADMIN}"),
         ({"inlinePolicies": {"x": ANYTHING}}, "inline policy x"),
@@ -226,6 +234,16 @@ def test_what_is_asked_for_beyond_the_rule_is_denied_whatever_the_status_says(sc
     own.wait_ready()
     before.untouched()
     scene.belongings.untouched()
+    # An object that never was allowed has no way round either, and finds nobody's name free.
+    for role, more, said in (
+        (payments, {}, f"role name {payments}"),
+        (pathed, {"path": "/payments/"}, "role path /payments/"),
+    ):
+        fresh = mallory.irsa(spec(role, "web", home, iamRole=more), namespace=home)
+        fresh.wait_reason("TenancyDenied", "False")
+        assert said in fresh.condition("Ready")["message"]
+    lab.wait_sweeps()
+    assert (lab.aws.role(payments), lab.aws.role(pathed), lab.account(home, "web")) == (None, None, None)
     # These are no matter of rules: nobody may write them.
     host = lab.aws.sandbox.issuer.removeprefix("https://")
     keys = [f"{host}:SUB", f"{host}:sub", f"{host}:Aud"]
@@ -236,6 +254,34 @@ def test_what_is_asked_for_beyond_the_rule_is_denied_whatever_the_status_says(sc
     # And these only where he is nobody.
     for path in (IRSAS.format(OPERATOR), IRSAS.format(scene.theirs), SETUPS.format(OPERATOR)):
         assert mallory.api.post(path, json={}).status_code == 403
+
+
+@pytest.mark.parametrize("scene", [{"allow": ["AdditionalProviders"]}], indirect=True)
+def test_nobody_passes_this_clusters_issuer_off_as_another_clusters(scene: Scene) -> None:
+    """B9: its subjects would be trusted whether their namespaces exist or not; the operator's namespace has no right to
+    that either."""
+    lab, mallory, home, own, victim = scene.lab, scene.mallory, scene.home, scene.own, scene.victim
+    host = lab.aws.sandbox.issuer.removeprefix("https://")
+    name, slash, path = host.partition("/")
+    before = Belongings(lab, [own.status["role"]["name"]], [f"{home}/app"])
+    fresh = unique("fresh")
+    first = {"trust": {"additionalProviders": [{"issuer": host, "namespaces": [home]}]}}
+    made = mallory.irsa({**spec(fresh, "web", home), **first}, namespace=home)
+    for irsa, namespaces in ((made, [home]), (own, [home]), (victim, ["not-born-yet", "kube-system"])):
+        was = (irsa.get() or {})["spec"]
+        for issuer in (host, f"https://{host}", f"https://{host}/", f"{name.upper()}{slash}{path}"):
+            ask = {"trust": {"additionalProviders": [{"issuer": issuer, "namespaces": namespaces}]}}
+            irsa.patch(ask)
+            irsa.wait_reason("IRSAFailedRoleUpdate", "False")
+            message = irsa.condition("Ready")["message"]
+            assert f"trust.additionalProviders names {issuer}, this cluster's own issuer" in message
+        if irsa is not made:
+            irsa.patch(undoing(ask, was))
+            irsa.wait_ready()
+    lab.wait_sweeps()
+    before.untouched()
+    scene.belongings.untouched()
+    assert (lab.aws.role(fresh), lab.account(home, "web")) == (None, None)
 
 
 def test_an_irsasetup_of_his_own_and_a_rules_boundary(scene: Scene) -> None:

@@ -23,6 +23,7 @@ def test_the_role_under_which_the_manager_runs_is_never_written(policy, exists):
     assert decision.plan.empty
     assert decision.role_problem is not None
     assert "the manager itself runs under this role" in decision.role_problem.facts["error"]
+    assert decision.desired is not None
 
 
 def test_another_role_than_the_managers_is_made():
@@ -42,6 +43,7 @@ def test_the_clusters_own_issuer_is_no_additional_provider(issuer):
     assert decision.plan.empty
     assert decision.role_problem is not None
     assert "this cluster's own issuer" in decision.role_problem.facts["error"]
+    assert decision.desired is not None
 
 
 @pytest.mark.parametrize(
