@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from e2e_attackers import Belongings
 from e2e_lab import Lab, spec, unique
 from e2e_process import Controller
 
@@ -149,3 +150,13 @@ def test_a_declared_role_is_switched_to(
     assert lab.aws.attached(role) == {"AmazonS3ReadOnlyAccess"}
     (started,) = controller.said("started")
     assert f"assumed-role/{switched}/irsa-manager" in started["identity"]
+    # That role is its own: an object of this name would take its rights away, or give them to pods.
+    before = Belongings(lab, [switched], [])
+    for policy, name in (("Create", switched), ("Adopt", switched), ("Adopt", switched.upper())):
+        irsa = lab.irsa(spec(name, "api", namespace, iamRole={"managementPolicy": policy}))
+        irsa.wait_reason("IRSAFailedRoleUpdate", "False")
+        assert "the manager itself runs under this role" in irsa.condition("Ready")["message"]
+        irsa.delete()
+        irsa.wait_gone()
+    assert lab.account(namespace, "api") is None
+    before.untouched()

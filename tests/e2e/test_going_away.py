@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from e2e_lab import ROLE_ARN, Lab, spec, unique
+import pytest
+from e2e_lab import ROLE_ARN, Irsa, Lab, spec, unique
+from test_commands import run
+from test_management import RELEASE
 
 
 def test_a_deletion_first_lets_nobody_in_any_more(lab: Lab) -> None:
@@ -46,7 +49,23 @@ def test_a_role_in_an_instance_profile_keeps_the_finalizer_until_it_is_freed(lab
     assert lab.aws.role(role) is None
 
 
-def test_a_deletion_that_is_held_up_can_be_let_go_without_cleanup(lab: Lab) -> None:
+def without_cleanup(lab: Lab, irsa: Irsa) -> None:
+    irsa.patch({"cleanup": False})
+
+
+def annotated(lab: Lab, irsa: Irsa) -> None:
+    lab.patch(irsa.path, RELEASE)
+
+
+def commanded(lab: Lab, irsa: Irsa) -> None:
+    done = run(lab, "release", irsa.key, "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"IRSA {irsa.key} let go" in done.stdout
+
+
+@pytest.mark.parametrize("let_go", [without_cleanup, annotated, commanded])
+def test_a_deletion_that_is_held_up_can_be_let_go(lab: Lab, let_go: Callable[[Lab, Irsa], None]) -> None:
+    """Security B12: no object, and no namespace with it, is Terminating for ever."""
     role, namespace = unique("role"), lab.namespace()
     irsa = lab.irsa(spec(role, "web", namespace))
     irsa.wait_ready()
@@ -54,9 +73,13 @@ def test_a_deletion_that_is_held_up_can_be_let_go_without_cleanup(lab: Lab) -> N
     lab.aws.iam.add_role_to_instance_profile(InstanceProfileName=f"{role}-profile", RoleName=role)
     irsa.delete()
     irsa.wait_reason("RoleInUse")
-    irsa.patch({"cleanup": False})
+    held = lab.aws.role(role)
+    let_go(lab, irsa)
     irsa.wait_gone()
-    assert lab.aws.role(role) is not None
+    assert held is not None
+    assert lab.aws.role(role) == held
+    # It was shut before, and stays so.
+    assert [s["Effect"] for s in held["AssumeRolePolicyDocument"]["Statement"]] == ["Deny"]
 
 
 def test_policies_that_others_attached_go_with_the_role(lab: Lab) -> None:
