@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from e2e_attackers import Belongings
 from e2e_controllers import Controllers
 from e2e_lab import IRSAS, MERGE, Irsa, Lab, spec, unique
 from e2e_process import OPERATOR, Controller
@@ -140,17 +141,23 @@ def test_a_rebuilt_cluster_knows_its_roles_by_the_key_that_it_brings_along_and_b
         bare_lab.namespace("op"),
         bare_lab.namespace("other"),
     )
-    tenancy = {"tenancy": {"default": "OwnNamespace"}}
+    # Of one name, all three: it is for people, and proves nothing.
+    setup = {"clusterName": "prod", "tenancy": {"default": "OwnNamespace"}}
     for namespace in (OPERATOR, operator, stranger):
-        lab.setup(tenancy, namespace=namespace)
+        lab.setup(setup, namespace=namespace)
     controllers.ensure_usual()
-    role = unique("role")
+    role, left = unique("role"), unique("left")
     irsa = lab.irsa(spec(role, "web", home, iamPolicies=POLICIES), namespace=home)
+    doomed = lab.irsa(spec(left, "left", home, iamPolicies=POLICIES), namespace=home)
     before = irsa.wait_ready()
+    doomed.wait_ready()
+    lab.wait_bound(home, "left", left)
+    tagged = lab.aws.tags(role)
     saved = saved_object(irsa)
     controllers.stop_usual()
     cut_off(lab, irsa)
     lab.delete_account(home, "web")
+    belongings = Belongings(lab, [role, left], [f"{home}/left"])
     put_back(lab, irsa, saved, status=False)
     # Another cluster, or one that has lost its key: nothing says that the role is its own.
     lab.aws.reset_calls()
@@ -160,6 +167,14 @@ def test_a_rebuilt_cluster_knows_its_roles_by_the_key_that_it_brings_along_and_b
     assert lab.account(home, "web") is None
     lab.wait_sweeps()
     assert set(lab.aws.writes()) <= {"CreateRole"}
+    # Its own roles have the same tag; nobody's tag makes it look after a role, or miss that role's object.
+    theirs = lab.irsa(spec(unique("theirs"), "theirs", home), namespace=home)
+    theirs.wait_ready()
+    assert lab.aws.tags(theirs.status["role"]["name"])[names.TAG_CLUSTER] == tagged[names.TAG_CLUSTER] == "prod"
+    assert tagged[names.TAG_OWNER] == irsa.key
+    assert not other.coded("OrphanedRole", role)
+    theirs.delete()
+    theirs.wait_gone()
     other.stop()
     # The same with the status of the backup: whether it was ours can't be told without the key.
     cut_off(lab, irsa)
@@ -170,6 +185,12 @@ def test_a_rebuilt_cluster_knows_its_roles_by_the_key_that_it_brings_along_and_b
     assert "its mark was made with another key than Secret irsa-manager-mark has" in message
     assert message.endswith("or an administrator runs irsa-manager adopt --all-mine.")
     assert lab.account(home, "web") is None
+    # One that is deleted meanwhile isn't held; what stays for want of the key is told.
+    doomed.delete()
+    doomed.wait_gone()
+    told = doomed.wait_event("OwnershipUnknown", "The IRSA goes without it: delete the role if it was its own")
+    assert f"Role {left} exists" in told
+    belongings.untouched()
     other.stop()
     # The key, in whatever namespace the operator lives now.
     key = lab.get(secret(OPERATOR))
