@@ -79,7 +79,9 @@ def test_events_tell_of_it_on_the_irsa_and_on_each_serviceaccount(lab: Lab) -> N
     irsa.wait_ready()
     irsa.wait_event("RoleCreated", role)
     irsa.wait_event("PolicyAttached", "AmazonS3ReadOnlyAccess")
-    irsa.wait_event("ServiceAccountCreated", f"{namespace}/web")
+    said = irsa.wait_event("ServiceAccountCreated", f"{namespace}/web")
+    assert "A Helm chart that brings it along can't be installed after that" in said
+    assert "serviceAccount.managementPolicy: Annotate" in said
     found = lab.eventually(lambda: lab.events(namespace, "ServiceAccount", "web"), "the ServiceAccount has an event")
     assert [reason for reason, _ in found] == ["ServiceAccountCreated"]
     assert role in found[0][1]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from e2e_lab import ROLE_ARN, Lab, spec, unique
 
+from irsa_manager.api import names
+
 READ = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
 POLICIES = [
     "AmazonS3ReadOnlyAccess",
@@ -22,13 +24,19 @@ POLICIES = [
 
 def test_a_role_that_somebody_else_made_is_left_untouched_and_another_name_works(lab: Lab) -> None:
     role, namespace = unique("theirs"), lab.namespace()
-    before = lab.aws.foreign_role(role)
+    made = lab.aws.foreign_role(role)["CreateDate"]
+    # Among them those of another cluster, of the same name perhaps: they prove nothing, and aren't told.
+    tags = {"team": "payments", names.TAG_OWNER: "other/secret", names.TAG_CLUSTER: "prod", names.TAG_MARK: "im1x"}
+    lab.aws.iam.tag_role(RoleName=role, Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+    before = lab.aws.role(role)
     lab.make_account(namespace, "found")
     lab.aws.reset_calls()
     irsa = lab.irsa(spec(role, "web", namespace, serviceAccount={"additionalNames": ["found"]}))
     status = irsa.wait_reason("RoleExists", "False")
     message = irsa.condition("Ready")["message"]
     assert f"Role {role} exists in 000000000000 and wasn't made by this object" in message
+    assert f"created {made:%Y-%m-%dT%H:%M}" in message
+    assert ", tags team=payments)" in message
     assert "no ServiceAccount annotated" in message
     assert irsa.condition("RoleReady")["reason"] == "RoleExists"
     assert irsa.condition("Stalled")["status"] == "True"
