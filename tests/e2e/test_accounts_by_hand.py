@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from e2e_lab import ROLE_ARN, Lab, spec, unique
 
 from irsa_manager.api import names
@@ -60,15 +61,21 @@ def test_a_found_one_keeps_everything_else_and_is_released_and_not_deleted(lab: 
     assert after["metadata"]["annotations"] == {"note": "x"}
 
 
-def test_a_found_one_that_leaves_the_object_is_released(lab: Lab) -> None:
+@pytest.mark.parametrize("cleanup", [True, False])
+def test_a_found_one_that_leaves_the_object_is_released(lab: Lab, cleanup: bool) -> None:
+    """Compatibility G10: cleanup is about the object's end. The Go program deleted also what it had found."""
     role, one, two = unique("role"), lab.namespace(), lab.namespace()
     lab.make_account(one, "web", annotations={"note": "x"})
-    irsa = lab.irsa(spec(role, "web", one, two))
-    irsa.wait_ready()
-    lab.wait_bound(one, "web", role)
+    irsa = lab.irsa(spec(role, "web", one, two, cleanup=cleanup))
+    arn = irsa.wait_ready()["role"]["arn"]
+    found = lab.wait_bound(one, "web", role)
+    token = lab.token(one, "web")
+    assert lab.aws.assume(arn, token) == ""
     irsa.patch({"serviceAccount": {"namespaces": [two]}})
     irsa.wait_ready()
     lab.wait_annotations(one, "web", {"note": "x"})
+    assert (lab.account(one, "web") or {})["metadata"]["uid"] == found["metadata"]["uid"]
+    assert "AccessDenied" in lab.aws.assume(arn, token)
     irsa.wait_event("ServiceAccountReleased", "our annotations were taken off")
     assert lab.annotations(one, "web") == {"note": "x"}
 
