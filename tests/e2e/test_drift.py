@@ -134,11 +134,12 @@ def test_a_detached_policy_is_attached_again(case: Case) -> None:
 
 
 def test_a_foreign_policy_is_detached_but_not_what_incident_response_attaches(case: Case) -> None:
-    for name in ("AdministratorAccess", "AWSDenyAll"):
+    responses = {"AWSDenyAll", "AWSCompromisedKeyQuarantineV3"}
+    for name in ("AdministratorAccess", *responses):
         case.iam.attach_role_policy(RoleName=case.role, PolicyArn=f"arn:aws:iam::aws:policy/{name}")
     case.repaired("put back: AdministratorAccess isn't in the spec and was detached")
     case.lab.wait_sweeps()
-    assert case.lab.aws.attached(case.role) == {"AmazonS3ReadOnlyAccess", "AWSDenyAll"}
+    assert case.lab.aws.attached(case.role) == {"AmazonS3ReadOnlyAccess", *responses}
 
 
 def test_a_changed_inline_policy_is_put_back(case: Case) -> None:
