@@ -26,16 +26,37 @@ def test_one_that_was_deleted_by_hand_comes_back(lab: Lab) -> None:
 
 def test_an_edited_and_a_removed_annotation_are_put_back(lab: Lab) -> None:
     role, namespace = unique("role"), lab.namespace()
-    irsa = lab.irsa(spec(role, "web", namespace, serviceAccount={"token": {"expirationSeconds": 3600}}))
+    account = {
+        "token": {"audience": "sts.amazonaws.com", "expirationSeconds": 3600},
+        "stsRegionalEndpoints": True,
+        "annotations": {"team": "a"},
+        "labels": {"app": "web"},
+    }
+    irsa = lab.irsa(spec(role, "web", namespace, serviceAccount=account))
     arn = irsa.wait_ready()["role"]["arn"]
-    expected = {ROLE_ARN: arn, names.ANNOTATION_TOKEN_EXPIRATION: "3600"}
+    expected = {
+        ROLE_ARN: arn,
+        names.ANNOTATION_AUDIENCE: "sts.amazonaws.com",
+        names.ANNOTATION_TOKEN_EXPIRATION: "3600",
+        names.ANNOTATION_STS_REGIONAL: "true",
+        "team": "a",
+    }
+    labels = {names.LABEL_CREATED: "true", "app": "web"}
     lab.wait_annotations(namespace, "web", expected)
-    lab.patch_account(namespace, "web", annotations={ROLE_ARN: "arn:aws:iam::000000000000:role/mine"})
+    lab.wait_labels(namespace, "web", labels)
+    edited = {ROLE_ARN: "arn:aws:iam::000000000000:role/mine", names.ANNOTATION_AUDIENCE: "mine", "team": "b"}
+    lab.patch_account(namespace, "web", annotations=edited, labels={"app": "mine"})
     lab.wait_annotations(namespace, "web", expected)
-    irsa.wait_event("DriftRepaired", f"{ROLE_ARN} differed (was arn:aws:iam::000000000000:role/mine, should be {arn})")
-    lab.patch_account(namespace, "web", annotations={ROLE_ARN: None, names.ANNOTATION_TOKEN_EXPIRATION: None})
+    lab.wait_labels(namespace, "web", labels)
+    for key, value in edited.items():
+        irsa.wait_event("DriftRepaired", f"{key} differed (was {value}, should be {expected[key]})")
+    irsa.wait_event("DriftRepaired", "label app differed (was mine, should be web)")
+    lab.patch_account(namespace, "web", annotations=dict.fromkeys(expected), labels={"app": None})
     lab.wait_annotations(namespace, "web", expected)
-    irsa.wait_event("DriftRepaired", f"{ROLE_ARN} missing")
+    lab.wait_labels(namespace, "web", labels)
+    for key in expected:
+        irsa.wait_event("DriftRepaired", f"{key} missing")
+    irsa.wait_event("DriftRepaired", "label app missing")
     assert irsa.condition("Ready")["status"] == "True"
 
 
