@@ -22,13 +22,13 @@ Change = tuple[dict[str, Any], Callable[["Object"], bool]]
 
 
 class Object:
-    """An object that uses every field, and its role."""
+    """An object that uses every field, or only those said, and its role."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, fields: dict[str, Any] = ALREADY) -> None:
         self.lab = lab
         self.role = unique("role")
         self.first, self.second = lab.namespace(), lab.namespace()
-        self.irsa: Irsa = lab.irsa(merged([spec(self.role, "web", self.first, iamPolicies=[S3]), ALREADY]))
+        self.irsa: Irsa = lab.irsa(merged([spec(self.role, "web", self.first, iamPolicies=[S3]), fields]))
 
     def boundary(self) -> str:
         role = self.lab.aws.role(self.role) or {}
@@ -283,6 +283,37 @@ def test_a_right_that_is_missing_is_no_reason_to_ask_without_end(bare_lab: Lab, 
     objects.pop("iam:DeleteRole").irsa.wait_gone()
     for one in (*objects.values(), fresh):
         one.irsa.wait_ready()
+
+
+def test_where_no_role_can_be_read_each_action_is_named_too_and_not_tried_without_end(
+    bare_lab: Lab, start_as: StartAs
+) -> None:
+    lab, manager = bare_lab, Manager(bare_lab.aws, ROW)
+    start_as(manager)
+    one = Object(lab, {})
+    one.irsa.wait_ready()
+    # What it wrote itself it knows for a while, so it is started anew.
+    controller = start_as(manager)
+    lab.eventually(lambda: "iam:GetRole is missing" in one.irsa.condition("Ready")["message"], "it can't read the role")
+    for action in (action for action in CHANGES if action in actions(ROW)):
+        change, there = CHANGES[action]
+        with missing(manager, action):
+            one.irsa.patch(change)
+            message = says_missing(one.irsa, action)
+            assert manager.name in message
+            assert one.role in message
+            lab.aws.reset_calls()
+            begun = len(controller.looks(one.irsa.key))
+            lab.eventually(lambda: lab.aws.calls().get("GetRole", 0) >= 5, "the role was asked for again and again")
+            # One may have begun before, and not have ended.
+            looks = len(controller.looks(one.irsa.key)) - begun + 1
+            assert sum(lab.aws.writes().values()) <= looks <= 3, (action, lab.aws.calls())
+            assert not there(one)
+            assert lab.account(one.first, "web") is not None
+        one.irsa.touch()
+        one.irsa.wait_ready()
+        assert there(one), action
+    assert controller.said("Traceback") == []
 
 
 def test_without_any_right_to_look_nothing_is_written(bare_lab: Lab, start_as: StartAs) -> None:
