@@ -98,6 +98,7 @@ def bare_lab(controllers: Controllers, e2e_api: httpx2.Client, account: Account)
     lab = Lab(e2e_api, account, lambda: controllers.current)
     yield lab
     account.faults()
+    account.quotas()
     if lab.irsas or lab.made:
         controllers.ensure_usual()
     controllers.stop_others()

@@ -174,6 +174,10 @@ class Account:
         """Inject these faults; none ends them."""
         self._lever("PUT", "faults", setting)
 
+    def quotas(self, **setting: int) -> None:
+        """Have these quotas in force; what isn't named has its default."""
+        self._lever("PUT", "quotas", setting)
+
     def _lever(self, method: str, name: str, body: Any = None) -> Any:
         answer = self._levers.request(method, f"/_sandbox/{name}", json=body)
         assert answer.status_code == 200, answer.text

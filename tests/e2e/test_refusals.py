@@ -146,6 +146,29 @@ def test_more_policies_than_a_role_may_have_are_attached_as_far_as_they_fit(lab:
     assert lab.aws.attached(role) == set(POLICIES[1:])
 
 
+def test_an_account_that_has_its_roles_already_is_told_and_what_is_there_goes_on(lab: Lab) -> None:
+    first, second, namespace = unique("role"), unique("role"), lab.namespace()
+    there = lab.irsa(spec(first, "web", namespace))
+    there.wait_ready()
+    present = lab.aws.iam.get_account_summary()["SummaryMap"]["Roles"]
+    lab.aws.quotas(RolesPerAccount=present)
+    irsa = lab.irsa(spec(second, "api", namespace))
+    irsa.wait_reason("QuotaExceeded", "False")
+    message = irsa.condition("Ready")["message"]
+    assert f"Role {second}: the account has its {present} roles already." in message
+    assert irsa.condition("Stalled")["reason"] == "QuotaExceeded"
+    irsa.wait_event("QuotaExceeded", second)
+    assert lab.aws.role(second) is None
+    assert lab.account(namespace, "api") is None
+    there.patch({"iamPolicies": ["AmazonS3ReadOnlyAccess"]})
+    there.wait_ready()
+    assert lab.aws.attached(first) == {"AmazonS3ReadOnlyAccess"}
+    lab.aws.quotas()
+    irsa.touch()
+    irsa.wait_ready()
+    lab.wait_bound(namespace, "api", second)
+
+
 def test_a_trust_that_is_too_long_leaves_the_previous_one_in_force(lab: Lab) -> None:
     role, namespace = unique("role"), lab.namespace()
     irsa = lab.irsa(spec(role, "web", namespace))
