@@ -94,6 +94,28 @@ def test_a_setup_whose_provider_is_missing_says_how_to_make_it(lab: Lab, sandbox
     irsa.wait_ready()
 
 
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("throttle", "AWS asks for fewer calls (GetOpenIDConnectProvider: "),
+        ("error", "AWS did not do GetOpenIDConnectProvider: "),
+    ],
+)
+def test_a_setup_whose_provider_aws_does_not_tell_of_says_so_while_objects_go_on(
+    lab: Lab, fault: str, said: str
+) -> None:
+    lab.aws.faults(**{fault: 1.0, "operations": ["GetOpenIDConnectProvider"]})
+    setup = lab.setup({})
+    condition = lab.wait_condition(setup, "Ready", "EksOIDCNotReady")
+    assert condition["message"].startswith(f"The cluster's issuer isn't usable: {said}"), condition
+    assert "Next try soon" in condition["message"]
+    assert "Stalled" not in [c["type"] for c in status(lab, setup)["conditions"]]  # type: ignore[attr-defined]
+    # What was known before is still good to work by.
+    lab.irsa(spec(unique("role"), "web", lab.namespace())).wait_ready()
+    lab.aws.faults()
+    lab.wait_condition(setup, "Ready", "EksOIDCSetupReady")
+
+
 def test_mode_selfhosted_says_that_it_is_not_implemented(lab: Lab) -> None:
     setup = lab.setup(
         {"mode": "selfhosted", "discovery": {"s3": {"region": "eu-west-1", "bucketName": "irsa-manager-bucket"}}}
