@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import secrets
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+import yaml
 from e2e_lab import Lab, spec, unique
 from e2e_process import OPERATOR, Controller, fetch
+from e2e_rbac import EXAMPLES, apply, apply_rbac, own_kubeconfig, requested_token
 
 from irsa_manager.api import names
 from irsa_manager.sandbox.running import RunningSandbox
@@ -53,6 +58,45 @@ def test_health_and_metrics_answer(lab: Lab) -> None:
     lab.eventually(counted, "the object is counted as ready")
     assert lab.controller.metric("controller_runtime_reconcile_total")
     assert lab.controller.metric("irsa_manager_build_info")
+
+
+def test_who_may_not_make_the_marks_key_ends_with_the_command_for_it_and_works_once_it_is_made(
+    bare_lab: Lab, run_controller: Callable[..., Controller], sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    lab, operator = bare_lab, bare_lab.namespace("op")
+    apply_rbac(lab.api)
+    # What the example grants, in a namespace that has no empty Secret; leases aren't asked for here.
+    example = list(yaml.safe_load_all((EXAMPLES / "rbac.yaml").read_text()))
+    for document in example:
+        if document["kind"] in {"Role", "RoleBinding"}:
+            apply(lab.api, {**document, "metadata": {**document["metadata"], "namespace": operator}})
+    kubeconfig = own_kubeconfig(tmp_path / "kubeconfig", sandbox, requested_token(lab.api))
+    flags, environment = {"--namespace": operator}, {"KUBECONFIG": str(kubeconfig)}
+    role = unique("role")
+    irsa = lab.irsa(spec(role, "web", lab.namespace()), namespace=operator)
+    lab.aws.reset_calls()
+    ended = run_controller(flags, environment, wait=False)
+    assert ended.wait_ended() == 1
+    text = ended.log.read_text()
+    assert "PermissionMissing" in text
+    assert f"Secret {operator}/{names.MARK_SECRET}" in text
+    command = (
+        f"kubectl create secret generic {names.MARK_SECRET} -n {operator} "
+        '--from-literal=key="$(openssl rand -base64 32)"'
+    )
+    assert command in text.replace('\\"', '"')
+    assert "Traceback" not in text
+    assert lab.aws.writes() == {}
+    # What this command makes: the literal as it stands, which Kubernetes encodes once more.
+    literal = base64.b64encode(secrets.token_bytes(32)).decode()
+    body = {"metadata": {"name": names.MARK_SECRET}, "stringData": {"key": literal}}
+    lab.create(f"/api/v1/namespaces/{operator}/secrets", body)
+    run_controller(flags, environment)
+    irsa.wait_ready()
+    # The usual one, which clears up, doesn't know that key.
+    irsa.delete()
+    irsa.wait_gone()
+    assert lab.aws.role(role) is None
 
 
 def test_a_failing_object_is_counted_by_its_reason(lab: Lab) -> None:
