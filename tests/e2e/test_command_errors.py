@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -67,7 +68,9 @@ def fails(lab: Lab, *arguments: str, stdin: str = "", environment: Mapping[str, 
     return found
 
 
-def test_who_may_not_read_the_key_is_told_the_controllers_verdict(lab: Lab, identity: Identity) -> None:
+def test_who_may_not_read_the_key_is_told_the_controllers_verdict_or_brings_the_key_along(
+    lab: Lab, identity: Identity, tmp_path: Path
+) -> None:
     role, namespace, name = unique("role"), lab.namespace(), unique("i")
     wanted = spec(role, "web", namespace)
     irsa = lab.irsa(wanted, name=name)
@@ -83,6 +86,24 @@ def test_who_may_not_read_the_key_is_told_the_controllers_verdict(lab: Lab, iden
     told = json.loads(changed.stdout)
     assert told["judgedBy"] == "controller"
     assert told["objects"][0]["note"] == "the controller hasn't judged this spec"
+    # With the key in a file it is a plan, and to the letter that of who may read the Secret.
+    files = [tmp_path / name for name in ("right", "wrong", "short", "none")]
+    key = (lab.get(f"/api/v1/namespaces/{OPERATOR}/secrets/{names.MARK_SECRET}") or {})["data"]["key"]
+    for file, content in zip(files, (base64.b64decode(key), b"w" * 32, b"short"), strict=False):
+        file.write_bytes(content)
+    right, wrong, short, none = map(str, files)
+    planned = run(lab, "plan", "-f", "-", "--mark-key", right, stdin=other, environment=who)
+    administrators = run(lab, "plan", "-f", "-", stdin=other)
+    assert "+ attach AmazonS3ReadOnlyAccess" in " ".join(planned.stdout.split()), planned.stdout + planned.stderr
+    assert (planned.returncode, planned.stdout) == (administrators.returncode, administrators.stdout)
+    stranger = run(lab, "plan", "-f", "-", "--mark-key", wrong, stdin=other, environment=who)
+    assert stranger.returncode == 2, stranger.stderr
+    assert "! OwnershipUnknown: " in stranger.stdout
+    assert "AmazonS3ReadOnlyAccess" not in stranger.stdout
+    for file, said in ((short, "is no key: it has under 16 bytes"), (none, "can't be read: No such file")):
+        found = fails(lab, "plan", "-f", "-", "--mark-key", file, stdin=other, environment=who)
+        assert found["error"].startswith(f"Usage: {file} {said}")
+        assert "base64-decoded" in found["hint"]
     lab.aws.foreign_role(f"{role}-2")
     refused = lab.irsa(spec(f"{role}-2", "api", namespace))
     refused.wait_reason("RoleExists")
