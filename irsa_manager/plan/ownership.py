@@ -58,7 +58,7 @@ def whose(
         return by_trust
     signed = status is not None and status.record.uid == uid
     known = Whose.UNMARKED
-    if status is not None and signed and not _marked_otherwise(role, status):
+    if status is not None and signed and not marked_otherwise(role, status):
         known = _by_record(role, owner, account, keys, status)
     if known is not Whose.UNMARKED:
         return known
@@ -66,7 +66,7 @@ def whose(
     return Whose.CLUSTER if Whose.CLUSTER in by_tag else Whose.UNMARKED
 
 
-def _marked_otherwise(role: ObservedRole, status: IRSAStatus) -> bool:
+def marked_otherwise(role: ObservedRole, status: IRSAStatus) -> bool:
     """Whether the unmarked trust bears a mark of another key, and no administrator has signed over that one.
 
     Another cluster has taken the role over: two that each repair the other's trust would never end.

@@ -18,6 +18,7 @@ from irsa_manager.plan.ownership import (
     REFERENCED,
     foreign_key,
     left_by,
+    marked_otherwise,
     perhaps_upstreams,
     tagged_only,
     unvouched,
@@ -53,16 +54,16 @@ def not_mine(observed: ObservedRole, whose: Whose, irsa: IRSA, situation: Situat
         cause = "what it had before it was adopted is signed with another key than Secret irsa-manager-mark has"
         fix = "Restore that Secret from your backup, or choose another iamRole.name."
         return Problem("OwnershipUnknown", {**unknown, "cause": cause, "fix": fix})
-    if tagged_only(observed, irsa.key, facts.account, situation.keys):
-        cause = "its tag bears this object's mark, but its trust policy doesn't, and who may tag roles could copy that"
-        fix = "If it is this object's, an administrator runs irsa-manager adopt --all-mine; else choose another name."
-        return Problem("OwnershipUnknown", {**unknown, "cause": cause, "fix": fix})
     was_mine = irsa.status.role.id == observed.id and vouched(irsa.status, irsa.key, facts.account, situation.keys)
-    if foreign_key(observed) and was_mine:
+    if was_mine and marked_otherwise(observed, irsa.status):
         cause = (
             "it was this object's; its trust policy bears a mark of another key now: another cluster has taken it over"
         )
         fix = "Release or delete the IRSA there; or an administrator takes it back with irsa-manager adopt --all-mine."
+        return Problem("OwnershipUnknown", {**unknown, "cause": cause, "fix": fix})
+    if tagged_only(observed, irsa.key, facts.account, situation.keys):
+        cause = "its tag bears this object's mark, but its trust policy doesn't, and who may tag roles could copy that"
+        fix = "If it is this object's, an administrator runs irsa-manager adopt --all-mine; else choose another name."
         return Problem("OwnershipUnknown", {**unknown, "cause": cause, "fix": fix})
     if foreign_key(observed) and irsa.status.role.id == observed.id:
         cause = "its mark was made with another key than Secret irsa-manager-mark has"

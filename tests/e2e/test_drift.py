@@ -19,6 +19,8 @@ from e2e_controllers import Controllers, clear
 from e2e_lab import Irsa, Lab, spec, unique
 
 from irsa_manager.api import names
+from irsa_manager.plan.mark import MarkKeys, make
+from irsa_manager.trust.document import deny_all
 
 pytestmark = pytest.mark.xdist_group("drift")
 
@@ -29,7 +31,7 @@ FOREIGN = {
         {"Sid": "Mine", "Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
     ],
 }
-CASES = 12
+CASES = 13
 
 
 @dataclass
@@ -124,6 +126,39 @@ def test_a_role_stripped_of_both_marks_is_known_by_its_signed_id(case: Case) -> 
     case.iam.update_assume_role_policy(RoleName=case.role, PolicyDocument=json.dumps(FOREIGN))
     case.lab.eventually(lambda: case.lab.aws.trust(case.role) == before, "the trust is put back")
     case.lab.eventually(lambda: set(own) <= set(case.lab.aws.tags(case.role)), "the tags are put back")
+
+
+def test_a_role_that_another_cluster_takes_over_is_left_to_it_and_taken_up_again_when_it_is_given_back(
+    case: Case,
+) -> None:
+    lab = case.lab
+    before, tags = lab.aws.trust(case.role), lab.aws.tags(case.role)
+    # As it looks where an IRSA of another cluster adopts it: a mark of that one's key, on the trust first.
+    mark = make(MarkKeys(b"o" * 32), lab.aws.sandbox.account, case.role, "elsewhere/theirs")
+    theirs = deny_all(mark, lab.aws.sandbox.provider_arn)
+    lab.aws.write_trust(case.role, theirs)
+    case.irsa.wait_reason("OwnershipUnknown", "False")
+    message = case.irsa.condition("Ready")["message"]
+    assert case.role in message
+    assert "bears a mark of another key now: another cluster has taken it over" in message
+    assert "Release or delete the IRSA there" in message
+    marked = {names.TAG_MARK: mark, names.TAG_OWNER: "elsewhere/theirs"}
+    case.iam.tag_role(RoleName=case.role, Tags=[{"Key": k, "Value": v} for k, v in marked.items()])
+    case.iam.attach_role_policy(RoleName=case.role, PolicyArn="arn:aws:iam::aws:policy/AmazonSQSFullAccess")
+    lab.wait_sweeps()
+    lab.wait_reconciles(case.irsa)
+    # Both would write in turns without end if this one took it for drift.
+    assert lab.aws.trust(case.role) == theirs
+    assert marked.items() <= lab.aws.tags(case.role).items()
+    assert lab.aws.attached(case.role) == {"AmazonS3ReadOnlyAccess", "AmazonSQSFullAccess"}
+    assert case.irsa.condition("Ready")["reason"] == "OwnershipUnknown"
+    assert lab.account(*case.account.split("/")) is not None
+    assert "DriftRepaired" not in [reason for reason, _ in case.irsa.events()]
+    # The other one lets go of it: it puts back the trust that it found.
+    lab.aws.write_trust(case.role, before)
+    case.irsa.wait_ready()
+    lab.eventually(lambda: lab.aws.tags(case.role) == tags, "the tags are this object's again")
+    lab.eventually(lambda: lab.aws.attached(case.role) == {"AmazonS3ReadOnlyAccess"}, "the policies are as it asks")
 
 
 def test_a_detached_policy_is_attached_again(case: Case) -> None:

@@ -29,12 +29,12 @@ from irsa_manager.api.kube import LabelSelector, Metadata
 from irsa_manager.plan import actions as do
 from irsa_manager.plan.diff_role import trust_difference
 from irsa_manager.plan.facts import NamespaceFact, Situation
-from irsa_manager.plan.mark import Whose, make, sign_record
+from irsa_manager.plan.mark import MarkKeys, Whose, make, sign_record
 from irsa_manager.plan.observed import ObservedRole, ObservedServiceAccount
 from irsa_manager.plan.ownership import recorded, signable
 from irsa_manager.plan.planner import decide
 from irsa_manager.plan.removal import decide_deletion
-from irsa_manager.trust.document import canonical, sids, subjects, too_deep
+from irsa_manager.trust.document import canonical, deny_all, sids, subjects, too_deep
 
 OWNER = f"{FACTS.operator_namespace}/reports"
 OTHER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.example.com/b"
@@ -254,6 +254,15 @@ def test_a_mark_in_the_tag_alone_is_no_evidence_since_who_may_only_tag_could_put
         assert decide(irsa(status=status), situation(role)).role_problem is None
     deleting = decide_deletion(irsa(), situation(own_role(trust=bare)))
     assert not [a for a in deleting.plan.actions if isinstance(a, do.AwsAction)]
+
+
+def test_a_role_that_another_cluster_has_taken_over_is_told_as_such_whatever_its_tag_still_says():
+    theirs = deny_all(make(MarkKeys(b"x" * 32), ACCOUNT, "reports", OWNER), f"arn:aws:iam::{ACCOUNT}:oidc-provider/x")
+    for role in (own_role(trust=theirs), own_role(trust=theirs, tags={})):
+        decision = decide(irsa(status=vouching(role)), situation(role))
+        assert not [a for a in decision.plan.actions if isinstance(a, do.AwsAction)]
+        assert decision.role_problem is not None
+        assert decision.role_problem.facts["cause"].endswith("another cluster has taken it over")
 
 
 @given(anything, anything)
