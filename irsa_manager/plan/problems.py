@@ -49,7 +49,7 @@ def not_mine(observed: ObservedRole, whose: Whose, irsa: IRSA, situation: Situat
     unknown = {"role": observed.name, "account": facts.account}
     if observed.trust is None and not observed.id:
         fix = "Grant iam:GetRole; or set iamRole.managementPolicy: Adopt, or choose another name."
-        return Problem("OwnershipUnknown", {**unknown, "cause": "iam:GetRole is missing", "fix": fix})
+        return Problem("OwnershipUnknown", {**unknown, "cause": "iam:GetRole is missing", "fix": fix, **_moving(irsa)})
     if unvouched(observed, irsa, facts.account, situation.keys) and irsa.status.adoption is not UNSET:
         cause = "what it had before it was adopted is signed with another key than Secret irsa-manager-mark has"
         fix = "Restore that Secret from your backup, or choose another iamRole.name."

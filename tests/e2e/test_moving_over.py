@@ -146,18 +146,36 @@ def test_with_the_go_programs_own_rights_all_is_taken_over_and_stays(
     lab, role, namespace = before, unique("role"), before.namespace()
     lab.make_account(namespace, "web", annotations={names.ANNOTATION_AUDIENCE: "vault"})
     irsa = upstream.irsa(lab, spec(role, "web", namespace, iamPolicies=[S3]), namespace=OPERATOR)
+    # Elsewhere it takes an administrator, and what he has signed is known though no role can be read.
+    lab.patch(upstream.setup(lab), {"spec": {"tenancy": {"default": "OwnNamespace"}}})
+    tenants, home = unique("role"), lab.namespace("home")
+    waits = upstream.irsa(lab, spec(tenants, "api", home, iamPolicies=[S3]), namespace=home)
+    document = lab.aws.trust(tenants)
     rights = lab.aws.user(unique("user"), allow(*TABLE))
-    for _ in range(2):
+    for signed in (False, True):
         # What can't be read is written anew by each controller that starts.
         lab.aws.reset_calls()
         controller = run_controller(environment=rights)
         lab.eventually(lambda: "UpdateAssumeRolePolicy" in lab.aws.writes(), "the trust is written")
         irsa.wait_ready()
+        if signed:
+            waits.wait_ready()
+        else:
+            says(waits, "OwnershipUnknown", "irsa-manager adopt --all-mine")
+            assert lab.aws.trust(tenants) == document
         assert set(lab.aws.writes()) <= {"UpdateAssumeRolePolicy", "TagRole", "AttachRolePolicy"}
         assert audiences(lab, role) == {names.DEFAULT_AUDIENCE, "vault"}
         assert lab.aws.subjects(role) == {f"{namespace}/web"}
         assert lab.aws.attached(role) == {S3}
         controller.stop()
+        if not signed:
+            done = run(lab, "adopt", "--all-mine", "-n", home, "--yes")
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert f"ok  IRSA {waits.key} owns role {tenants}" in done.stdout
+    assert len(sids(lab.aws.trust(tenants))) == 1
+    assert lab.aws.subjects(tenants) == {f"{home}/api"}
+    assert lab.aws.attached(tenants) == {S3}
+    lab.wait_bound(home, "api", tenants)
 
 
 def test_elsewhere_nothing_is_touched_until_an_administrator_has_signed(before: Lab, controllers: Controllers) -> None:
