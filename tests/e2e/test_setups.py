@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 import pytest
-from e2e_lab import SETUPS, Lab, spec, unique
+from e2e_controllers import Controllers
+from e2e_lab import ROLE_ARN, SETUPS, Lab, spec, unique
 from e2e_process import OPERATOR, Controller
 
 from irsa_manager.sandbox.running import RunningSandbox
@@ -76,6 +77,26 @@ def test_of_two_setups_the_first_counts_until_it_is_deleted(lab: Lab, sandbox: R
     lab.wait_condition(second, "Ready", "EksOIDCSetupReady")
 
 
+def test_a_restore_that_makes_the_other_setup_the_older_rewrites_no_trust(lab: Lab, controllers: Controllers) -> None:
+    first = lab.setup({"iamOIDCProvider": lab.aws.sandbox.issuer}, name="z-setup")
+    lab.wait_condition(first, "Ready", "EksOIDCSetupReady")
+    role, namespace = unique("role"), lab.namespace()
+    lab.irsa(spec(role, "web", namespace)).wait_ready()
+    trust = lab.aws.trust(role)
+    controllers.stop_usual()
+    lab.patch(first, {"metadata": {"finalizers": None}})
+    lab.delete(first)
+    other = lab.setup({"iamOIDCProvider": ELSEWHERE}, name="a-setup")
+    lab.setup({"iamOIDCProvider": lab.aws.sandbox.issuer}, name="z-setup")
+    lab.aws.reset_calls()
+    controllers.ensure_usual()
+    lab.wait_condition(first, "Ready", "EksOIDCSetupReady")
+    lab.wait_condition(other, "Ready", "Ignored")
+    lab.wait_sweeps(2)
+    assert lab.aws.trust(role) == trust
+    assert lab.aws.writes() == {}
+
+
 def test_a_setup_whose_provider_is_missing_says_how_to_make_it(lab: Lab, sandbox: RunningSandbox) -> None:
     host = f"oidc.eks.eu-west-1.amazonaws.com/id/{unique('X').upper()}"
     setup = lab.setup({"iamOIDCProvider": host})
@@ -141,6 +162,9 @@ def test_a_setup_that_is_deleted_waits_for_the_objects_that_rest_on_it(lab: Lab,
     lab.eventually(lambda: status(lab, setup).get("dependents") == 1, "the setup counts its dependents")
     lab.delete(setup)
     condition = lab.wait_condition(setup, "Ready", "DependentsExist")
+    # What rests on it is looked after as long as it stays.
+    lab.patch_account(namespace, "web", annotations={ROLE_ARN: None})
+    lab.wait_bound(namespace, "web", role)
     assert irsa.name in condition["message"]
     assert lab.get(setup) is not None
     irsa.delete()
