@@ -215,15 +215,9 @@ class Walk:
     # What is there besides
 
     def inherit(self, arms: dict[str, Arm]) -> None:
-        """What the Go program has left, while nobody is at work: whoever starts next takes it over, armed already."""
-        for subject in self.subjects:
-            if subject.deed.upstream:
-                assert subject.deed.then is not None
-                arms[subject.key] = subject.arm
-                upstream.irsa(self.lab, subject.deed.then(subject.names), namespace=OPERATOR, name=subject.irsa.name)
-
-    def prepare(self) -> None:
-        """Plant what is foreign, then make the objects that are there before their deeds, and wait for them."""
+        """While nobody is at work: plant what is foreign, and what the Go program has left, which whoever starts next
+        takes over. That is armed already.
+        """
         for subject in self.subjects:
             if subject.deed.adopted:
                 self.plant(subject.names.role)
@@ -233,6 +227,14 @@ class Walk:
         self.foreign = self.lab.make_account(self.here, foreign, annotations=annotations)
         roles = self.roles()
         self.planted = {name: roles[name] for name in self.planted}
+        for subject in self.subjects:
+            if subject.deed.upstream:
+                assert subject.deed.then is not None
+                arms[subject.key] = subject.arm
+                upstream.irsa(self.lab, subject.deed.then(subject.names), namespace=OPERATOR, name=subject.irsa.name)
+
+    def prepare(self) -> None:
+        """Make the objects that are there before their deeds, and wait for them."""
         for subject in self.subjects:
             subject.prepare()
         self.wait("all is as it was before", lambda s, found: s.deed.first is None or ready(found))

@@ -60,10 +60,10 @@ def walk_through(
     walk.add(deeds, walked)
     with Gate(lab.aws.sandbox, walk.prefix, directory).open() as gate:
         walk.inherit(gate.arms)
+        lab.aws.faults(consistency=unseen)
         gated = {**(environment or {}), **gate.environment()}
         controller = begin(controllers, {"--workers": "32"}, gated)
         walk.prepare()
-        lab.aws.faults(consistency=unseen)
         walk.act(gate.arms)
         controller.kill()
     walk.turn()
