@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -12,6 +11,7 @@ from irsa_manager.api import reasons
 from irsa_manager.api.irsa import IRSA, BoundServiceAccount
 from irsa_manager.controller import status as statuses
 from irsa_manager.controller.carry_out import TAGGING, Outcome
+from irsa_manager.controller.clock import seconds_since
 from irsa_manager.controller.context import Context
 from irsa_manager.controller.in_use import in_use, still_on_it
 from irsa_manager.controller.looking import doubted, see
@@ -166,14 +166,3 @@ class Conclusion:
             return False
         since = seconds_since(irsa.status.last_sync_time, now)
         return since is not None and since < statuses.SETTLE_SECONDS
-
-
-def seconds_since(time: str, now: str) -> float | None:
-    """Seconds from one time of a status to another; None where they can't be told.
-
-    The schema takes more forms of time than Python, and who may write a status may choose one.
-    """
-    try:
-        return (datetime.fromisoformat(now) - datetime.fromisoformat(time)).total_seconds()
-    except (ValueError, TypeError):
-        return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from irsa_manager.api.irsa import IRSA
 from irsa_manager.aws.calls import Aws
@@ -43,8 +42,3 @@ class Context:
         written = await self.kube.merge_patch(IRSAS, irsa.metadata.namespace, irsa.metadata.name, patch)
         self.view.wrote(written)
         return written
-
-
-def now() -> str:
-    """The time as Kubernetes writes it: RFC 3339, UTC, whole seconds."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

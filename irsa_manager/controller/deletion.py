@@ -11,7 +11,8 @@ from irsa_manager.api.irsa import IRSA
 from irsa_manager.controller import status as statuses
 from irsa_manager.controller import undecided
 from irsa_manager.controller.carry_out import Outcome
-from irsa_manager.controller.context import Context, now
+from irsa_manager.controller.clock import now
+from irsa_manager.controller.context import Context
 from irsa_manager.controller.cut_off import carry_out
 from irsa_manager.controller.given_back import unseen
 from irsa_manager.controller.in_use import in_use, still_on_it

@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec import UNSET
 
 from irsa_manager.api.irsa import IRSA
-from irsa_manager.controller.concluding import seconds_since
+from irsa_manager.controller.clock import seconds_since
 from irsa_manager.controller.context import Context
 from irsa_manager.controller.intents import SKEW_SECONDS
 from irsa_manager.controller.looking import doubted

@@ -20,9 +20,9 @@ from irsa_manager.api.irsa import IRSA
 from irsa_manager.controller import foretelling, undecided
 from irsa_manager.controller import status as statuses
 from irsa_manager.controller.carry_out import Failure
+from irsa_manager.controller.clock import now as time_now
 from irsa_manager.controller.concluding import REWRITE_SECONDS, Conclusion
 from irsa_manager.controller.context import Context
-from irsa_manager.controller.context import now as time_now
 from irsa_manager.controller.cut_off import carry_out
 from irsa_manager.controller.deletion import Deletion
 from irsa_manager.controller.given_back import lately, unseen

@@ -10,7 +10,7 @@ import structlog
 from irsa_manager.api import names, reasons
 from irsa_manager.api.errors import KubernetesError
 from irsa_manager.api.irsasetup import IRSASetup, IRSASetupStatus
-from irsa_manager.controller.context import now
+from irsa_manager.controller.clock import now
 from irsa_manager.controller.orphans import orphans
 from irsa_manager.controller.setup import Resolved
 from irsa_manager.controller.setup_status import setup_status
