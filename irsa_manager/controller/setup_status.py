@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from irsa_manager.api import names, reasons
-from irsa_manager.api.errors import AwsDenied, AwsError
+from irsa_manager.api.errors import AwsDenied, AwsError, AwsThrottled, AwsUnavailable
 from irsa_manager.api.irsasetup import IRSASetup, IRSASetupStatus
 from irsa_manager.controller.conditions import condition
 from irsa_manager.controller.setup import Resolved
@@ -28,7 +28,12 @@ def setup_status(
         return setup.status
     facts = resolved.facts
     if facts is None or resolved.error is not None:
-        return _with(setup, replace(setup.status, dependents=len(dependents)), _why(resolved), None, now)
+        status = replace(setup.status, dependents=len(dependents))
+        passing = isinstance(resolved.error, AwsThrottled | AwsUnavailable)
+        if facts is not None and passing and _is_ready(setup):
+            # What was found before holds, and objects go on by it; who can't be reached is told on those that wait.
+            return status
+        return _with(setup, status, _why(resolved), None, now)
     provider_arn = arn.provider_arn(facts.partition, facts.account, facts.host)
     status = replace(
         setup.status,
@@ -45,6 +50,11 @@ def setup_status(
         values: dict[str, Any] = {"count": len(dependents), "names": dependents}
         ready = Told("DependentsExist", reasons.message("DependentsExist", **values))
     return _with(setup, status, ready, provider, now, ready_message=_good(resolved, provider_arn))
+
+
+def _is_ready(setup: IRSASetup) -> bool:
+    ready = next((c for c in setup.status.conditions if c.type == "Ready"), None)
+    return ready is not None and (ready.status, ready.observed_generation) == ("True", setup.metadata.generation)
 
 
 def _looked_at(setup: IRSASetup, resolved: Resolved) -> bool:

@@ -135,6 +135,11 @@ def test_a_setup_whose_provider_aws_does_not_tell_of_says_so_while_objects_go_on
     lab.irsa(spec(unique("role"), "web", lab.namespace())).wait_ready()
     lab.aws.faults()
     lab.wait_condition(setup, "Ready", "EksOIDCSetupReady")
+    found = status(lab, setup)["conditions"]
+    lab.aws.reset_calls()
+    lab.aws.faults(**{fault: 1.0, "operations": ["GetOpenIDConnectProvider"]})
+    lab.eventually(lambda: lab.aws.calls().get("GetOpenIDConnectProvider", 0) >= 3, "it was looked for again and again")
+    assert status(lab, setup)["conditions"] == found
 
 
 def test_mode_selfhosted_says_that_it_is_not_implemented(lab: Lab) -> None:
