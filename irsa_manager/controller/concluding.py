@@ -72,7 +72,7 @@ class Conclusion:
             # It went while we worked on it: nothing may be said to be ready that isn't there.
             raise TryAgain("AWSUnavailable", f"Role {desired.role.name} can't be seen any more.")
         fresh = any(isinstance(a, do.CreateRole) for a in outcome.done)
-        settling = fresh or self._still_settling(irsa, now)
+        settling = statuses.SETTLE_SECONDS if fresh else self._still_settling(irsa, now)
         ready_told = not_usable(self._c.resolved())
         outrun = outcome.outrun and not outcome.failures
         judged = partial(
@@ -85,7 +85,7 @@ class Conclusion:
             role_told=role_told,
             accounts_told=accounts_told,
             ready_told=ready_told,
-            settling=settling,
+            settling=settling > 0.0,
             notes=self._notes(),
             changed=bool(outcome.done),
             unanswered=outcome.unanswered,
@@ -122,7 +122,7 @@ class Conclusion:
         if doubted_:
             return max(SOON_SECONDS, self._roles.certain_in(desired.role.name))
         if settling:
-            return statuses.SETTLE_SECONDS
+            return settling
         blind = role is not None and None in (role.trust, role.attached, role.inline)
         return REWRITE_SECONDS + 1 if blind else None
 
@@ -159,10 +159,12 @@ class Conclusion:
         """Of a rename's old roles those that the plan didn't get rid of."""
         return tuple(role for role in decision.old_roles if self._roles.get(role.name) is not None)
 
-    def _still_settling(self, irsa: IRSA, now: str) -> bool:
-        """Whether the status says that the role is new, and that isn't long ago."""
+    def _still_settling(self, irsa: IRSA, now: str) -> float:
+        """For how many seconds what the status says is still true: that the role is new. 0.0 where it isn't."""
         ready = irsa.status.condition("Ready")
         if ready is None or statuses.SETTLING not in ready.message or not irsa.status.last_sync_time:
-            return False
+            return 0.0
         since = seconds_since(irsa.status.last_sync_time, now)
-        return since is not None and since < statuses.SETTLE_SECONDS
+        if since is None:
+            return 0.0
+        return min(max(statuses.SETTLE_SECONDS - since, 0.0), statuses.SETTLE_SECONDS)

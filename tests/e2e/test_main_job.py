@@ -6,6 +6,7 @@ from e2e_lab import ROLE_ARN, Lab, spec, unique
 from e2e_process import OPERATOR
 
 from irsa_manager.api import names
+from irsa_manager.controller.status import SETTLING
 from irsa_manager.sandbox.running import RunningSandbox
 
 SAMPLE = {
@@ -77,6 +78,7 @@ def test_events_tell_of_it_on_the_irsa_and_on_each_serviceaccount(lab: Lab) -> N
     role, namespace = unique("role"), lab.namespace()
     irsa = lab.irsa(spec(role, "web", namespace, iamPolicies=["AmazonS3ReadOnlyAccess"]))
     irsa.wait_ready()
+    assert SETTLING in irsa.condition("Ready")["message"]
     irsa.wait_event("RoleCreated", role)
     irsa.wait_event("PolicyAttached", "AmazonS3ReadOnlyAccess")
     said = irsa.wait_event("ServiceAccountCreated", f"{namespace}/web")

@@ -9,6 +9,8 @@ import pytest
 from e2e_lab import ROLE_ARN, Lab, spec, unique
 from e2e_process import Controller
 
+from irsa_manager.controller.status import SETTLING
+
 READ = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
 MANAGED: dict[str, dict[str, Any]] = {
     "UntagRole": {"tags": {"team": "a"}},
@@ -143,6 +145,9 @@ def test_a_role_that_aws_does_not_show_yet_is_not_forgotten_by_a_deletion(
     lab: Lab, restart: Callable[[], object]
 ) -> None:
     role, namespace = unique("role"), lab.namespace()
+    new = lab.irsa(spec(unique("new"), "web", lab.namespace()))
+    new.wait_ready()
+    assert SETTLING in new.condition("Ready")["message"]
     lab.aws.faults(consistency=10.0)
     irsa = lab.irsa(spec(role, "web", namespace))
     irsa.wait_ready()
@@ -152,6 +157,9 @@ def test_a_role_that_aws_does_not_show_yet_is_not_forgotten_by_a_deletion(
     irsa.wait_gone()
     lab.aws.faults()
     assert lab.aws.role(role) is None
+    # Meanwhile a role that was new isn't any more, and that is no longer said, whoever made it.
+    lab.eventually(lambda: SETTLING not in new.condition("Ready")["message"], "nothing is said of tokens")
+    assert new.condition("Ready")["status"] == "True"
 
 
 def test_a_rename_ends_though_somebody_has_deleted_the_old_role_unseen(
