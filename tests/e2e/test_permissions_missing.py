@@ -11,9 +11,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from e2e_attackers import Belongings
 from e2e_grants import RICHER, ROW, Manager, StartAs, actions
 from e2e_lab import Irsa, Lab, spec, unique
+from test_giving_back import managing
+from test_management import RELEASE
 from test_permissions import FIELDS, LIST, READ, as_it_is, merged
+
+from irsa_manager.api import names
 
 ALL = (ROW, *RICHER)
 S3, SQS = "AmazonS3ReadOnlyAccess", "AmazonSQSFullAccess"
@@ -135,6 +140,10 @@ def test_without_the_right_to_create_or_delete_nothing_is_half_done(bare_lab: La
     arn = one.irsa.wait_ready()["role"]["arn"]
     token = lab.token(one.first, "web")
     assert lab.aws.assume(arn, token) == ""
+    foreign = unique("foreign")
+    lab.aws.foreign_role(foreign)
+    left = lab.irsa(managing("Adopt", foreign, lab.namespace()))
+    left.wait_ready()
     one.irsa.delete()
     says_missing(one.irsa, "iam:DeleteRole")
     # Disarmed: nobody gets in although the role is there still.
@@ -153,6 +162,22 @@ def test_without_the_right_to_create_or_delete_nothing_is_half_done(bare_lab: La
     says_missing(other, "iam:UpdateAssumeRolePolicy")
     assert lab.aws.attached(role) == {S3}
     assert lab.account(one.second, "web") is not None
+    # Nobody has to grant anything, now or ever, for the object to go: it is given up, and leaves all as it is.
+    given = Object(lab)
+    given.irsa.wait_ready()
+    before = Belongings(lab, [given.role, foreign], [f"{given.first}/web"])
+    for irsa in (given.irsa, left):
+        irsa.delete()
+        says_missing(irsa, "iam:UpdateAssumeRolePolicy")
+        lab.patch(irsa.path, RELEASE)
+    given.irsa.wait_gone()
+    # An adopted role would have to be given back; without cleanup nothing is.
+    lab.wait_reconciles(left)
+    says_missing(left, "iam:UpdateAssumeRolePolicy")
+    left.patch({"cleanup": False})
+    lab.patch(left.path, {"metadata": {"annotations": {names.ANNOTATION_RELEASE: None}}})
+    left.wait_gone()
+    before.untouched()
     manager.without()
     other.touch()
     other.wait_gone()

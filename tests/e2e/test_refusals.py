@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from e2e_lab import ROLE_ARN, Lab, spec, unique
+from e2e_process import OPERATOR
 
 from irsa_manager.api import names
 
@@ -23,15 +24,17 @@ POLICIES = [
 
 
 def test_a_role_that_somebody_else_made_is_left_untouched_and_another_name_works(lab: Lab) -> None:
-    role, namespace = unique("theirs"), lab.namespace()
+    role, namespace, name = unique("theirs"), lab.namespace(), unique("i")
     made = lab.aws.foreign_role(role)["CreateDate"]
-    # Among them those of another cluster, of the same name perhaps: they prove nothing, and aren't told.
-    tags = {"team": "payments", names.TAG_OWNER: "other/secret", names.TAG_CLUSTER: "prod", names.TAG_MARK: "im1x"}
+    # Ours as another cluster of that name sets them, or whoever may tag roles: they prove nothing, and aren't told.
+    cluster = (lab.get("/api/v1/namespaces/kube-system") or {})["metadata"]["uid"]
+    ours = {names.TAG_OWNER: f"{OPERATOR}/{name}", names.TAG_CLUSTER: cluster, names.TAG_MARK: "im1x"}
+    tags = {"team": "payments", **ours}
     lab.aws.iam.tag_role(RoleName=role, Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
     before = lab.aws.role(role)
     lab.make_account(namespace, "found")
     lab.aws.reset_calls()
-    irsa = lab.irsa(spec(role, "web", namespace, serviceAccount={"additionalNames": ["found"]}))
+    irsa = lab.irsa(spec(role, "web", namespace, serviceAccount={"additionalNames": ["found"]}), name=name)
     status = irsa.wait_reason("RoleExists", "False")
     message = irsa.condition("Ready")["message"]
     assert f"Role {role} exists in 000000000000 and wasn't made by this object" in message
@@ -51,6 +54,10 @@ def test_a_role_that_somebody_else_made_is_left_untouched_and_another_name_works
     irsa.wait_ready()
     assert irsa.condition("Stalled") == {}
     lab.wait_bound(namespace, "found", f"{role}-2")
+    made_tags = lab.aws.tags(f"{role}-2")
+    assert {key: made_tags[key] for key in (names.TAG_OWNER, names.TAG_CLUSTER)} == {
+        key: ours[key] for key in (names.TAG_OWNER, names.TAG_CLUSTER)
+    }
     assert lab.aws.role(role) == before
 
 
