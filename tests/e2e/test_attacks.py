@@ -265,7 +265,7 @@ def test_nobody_passes_this_clusters_issuer_off_as_another_clusters(scene: Scene
     name, slash, path = host.partition("/")
     before = Belongings(lab, [own.status["role"]["name"]], [f"{home}/app"])
     fresh = unique("fresh")
-    first = {"trust": {"additionalProviders": [{"issuer": host, "namespaces": [home]}]}}
+    first: dict[str, Any] = {"trust": {"additionalProviders": [{"issuer": host, "namespaces": [home]}]}}
     made = mallory.irsa({**spec(fresh, "web", home), **first}, namespace=home)
     for irsa, namespaces in ((made, [home]), (own, [home]), (victim, ["not-born-yet", "kube-system"])):
         was = (irsa.get() or {})["spec"]
