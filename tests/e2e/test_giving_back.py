@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import yaml
-from e2e_attackers import Belongings
 from e2e_controllers import Controllers
 from e2e_lab import ROLE_ARN, Irsa, Lab, Object, spec, unique
 from e2e_process import Controller
@@ -192,12 +191,6 @@ def test_a_release_waits_for_the_key_that_vouches_for_what_an_adopted_role_had(
     adoption = irsa.wait_ready()["adoption"]
     held = portrait(lab, role)
     assert held != before
-    left, bound = unique("left"), lab.namespace()
-    somebodys(lab, left)
-    doomed = lab.irsa(managing("Adopt", left, bound))
-    doomed.wait_ready()
-    lab.wait_bound(bound, "web", left)
-    belongings = Belongings(lab, [left], [f"{bound}/web"])
     # Another namespace's Secret: another key.
     run_controller({"--namespace": stranger})
     lab.patch(irsa.path, {"metadata": {"annotations": {names.ANNOTATION_RELEASE: "true"}}})
@@ -211,11 +204,6 @@ def test_a_release_waits_for_the_key_that_vouches_for_what_an_adopted_role_had(
     assert_planned(
         lab, irsa, {}, "signed with another key than Secret irsa-manager-mark has", "--operator-namespace", stranger
     )
-    # A deletion doesn't wait, for nobody could end it: role and ServiceAccount stay as they are, and that is told.
-    doomed.delete()
-    doomed.wait_gone()
-    assert f"Role {left} exists" in doomed.wait_event("OwnershipUnknown", "The IRSA goes without it")
-    belongings.untouched()
     restart()
     irsa.wait_event("RoleReleased", role)
     lab.eventually(lambda: "finalizers" not in (irsa.get() or {})["metadata"], "the object is let go")
