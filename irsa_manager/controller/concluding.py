@@ -86,7 +86,7 @@ class Conclusion:
             accounts_told=accounts_told,
             ready_told=ready_told,
             settling=settling > 0.0,
-            notes=self._notes(),
+            notes=self._notes(desired.role, role),
             changed=bool(outcome.done),
             unanswered=outcome.unanswered,
             now=now,
@@ -126,10 +126,12 @@ class Conclusion:
         blind = role is not None and None in (role.trust, role.attached, role.inline)
         return REWRITE_SECONDS + 1 if blind else None
 
-    def _notes(self) -> list[str]:
+    def _notes(self, desired: DesiredRole, role: ObservedRole | None) -> list[str]:
         """What is missing that the work goes on without, and what it is for."""
         notes = [statuses.BLIND] if self._roles.unreadable else [statuses.SINGLY] if self._roles.singly else []
-        return notes if self._c.hands.tagging else [*notes, statuses.UNTAGGED]
+        tags = (role.tags if role is not None else None) or {}
+        untagged = not self._c.hands.tagging and not desired.own_tags.items() <= tags.items()
+        return [*notes, statuses.UNTAGGED] if untagged else notes
 
     def _really_bound(self, decision: Decision, outcome: Outcome) -> tuple[BoundServiceAccount, ...]:
         """The ServiceAccounts that are bound now: those whose binding succeeded, and those whose release didn't yet."""

@@ -216,6 +216,8 @@ class Deletion:
 
     async def _let_go(self, irsa: IRSA) -> None:
         await self._c.set_finalizers(irsa, [f for f in irsa.metadata.finalizers if f != names.FINALIZER])
+        if irsa.metadata.deleting:
+            self._c.view.let_go(irsa)
         self._c.wake(self._c.view.role_changed(spec_role(irsa)) - {irsa.key})
         log.info("let go", object=f"IRSA {irsa.key}")
 

@@ -39,9 +39,10 @@ async def unseen(context: Context, irsa: IRSA, situation: Situation, decision: D
 def _adopted(irsa: IRSA, situation: Situation) -> set[str]:
     """The object's roles that it has adopted by their marks, where its status doesn't say what they had."""
     facts, keys = situation.facts, situation.keys
-    if trusted_status(irsa.status, irsa.key, facts.account, keys).adoption is not UNSET:
-        return set()
-    known = [role for name in role_names(irsa) if (role := situation.roles.get(name.lower())) is not None]
+    status = trusted_status(irsa.status, irsa.key, facts.account, keys)
+    told = {status.role.name.lower()} if status.adoption is not UNSET else set()
+    named = {name.lower() for name in role_names(irsa)} - told
+    known = [role for name in named if (role := situation.roles.get(name)) is not None]
     whose = {r.name: owner_of(r, irsa, facts.account, keys, facts.operator_namespace) for r in known}
     return {name for name, owner in whose.items() if owner is Whose.ADOPTED}
 
@@ -49,7 +50,8 @@ def _adopted(irsa: IRSA, situation: Situation) -> set[str]:
 def lately(context: Context, irsa: IRSA, situation: Situation, now: str) -> bool:
     """Whether the role that is to be adopted was written a moment ago, be it by a process before this one."""
     assert irsa.spec is not UNSET  # noqa: S101  (incomplete() was asked first)
-    if irsa.spec.iam_role.management_policy != "Adopt" or irsa.status.adoption is not UNSET:
+    status = trusted_status(irsa.status, irsa.key, situation.facts.account, situation.keys)
+    if irsa.spec.iam_role.management_policy != "Adopt" or status.adoption is not UNSET:
         return False
     ready, roles, name = irsa.status.condition("Ready"), context.view.roles, spec_role(irsa)
     times = [irsa.status.last_sync_time, ready.last_transition_time if ready and ready.reason == "Released" else ""]

@@ -22,12 +22,23 @@ class Newest:
         """The resourceVersion up to which `accounts` shows what happened, "" where that isn't known."""
         self._written: dict[str, IRSA] = {}
         self._serials: dict[str, int] = {}
+        self._let_go: dict[str, str] = {}
         self.accounts_written: dict[str, ServiceAccount] = {}
 
     def went(self, key: str, uid: str) -> None:
         """The IRSA is gone. uid: its last one, "" where that isn't known."""
         self._written.pop(key, None)
+        self._let_go.pop(key, None)
         self._serials.pop(uid, None)
+
+    def let_go(self, irsa: IRSA) -> None:
+        """Our finalizer is off an object that is being deleted: it is gone, whatever the cache still shows.
+
+        The API server answers that patch with the resourceVersion from before it. By the name of its role somebody else
+        may make one from now on.
+        """
+        if irsa.key in self.irsas:
+            self._let_go[irsa.key] = irsa.metadata.uid
 
     def account_came(self, key: str, account: ServiceAccount) -> None:
         """The cache has that version of the ServiceAccount by now."""
@@ -92,6 +103,8 @@ class Newest:
     def newest(self, key: str) -> IRSA | None:
         """The newest version of the object that is known: the cache's, or our own last write's."""
         cached, written = self.irsas.get(key), self._written.get(key)
+        if cached is not None and self._let_go.get(key) == cached.metadata.uid:
+            return None
         if cached is None or written is None or cached.metadata.uid != written.metadata.uid:
             return cached
         if _older(cached.metadata.resource_version, written.metadata.resource_version):

@@ -92,8 +92,8 @@ class RoleStore:
         if not newer:
             known = self.roles.get(key)
             # A read that doesn't show what we wrote may be older than the write; one that shows another role than the
-            # one we deleted is newer.
-            if role is None or (known is None and role.id == self._deleted.get(key)):
+            # one we deleted is newer. Which one it is can't be told without its id.
+            if role is None or (known is None and role.id in {"", self._deleted.get(key)}):
                 return False
             if known is not None:
                 if role.id != known.id:
@@ -194,10 +194,16 @@ class RoleStore:
         return min(names, key=last, default=None)
 
     def oldest_age(self, names: Iterable[str]) -> float | None:
-        """How many seconds ago that one was read; None where one never was."""
-        times = [self._read.get(name.lower()) for name in names]
-        known = [time for time in times if time is not None]
-        return self._clock() - min(known) if known and len(known) == len(times) else None
+        """How many seconds ago that one was read, 0.0 for no names; None where there is one whose turn hasn't come, or
+        none can be read.
+
+        One of many that can't be read doesn't count: who names it would hold up what is told of all others.
+        """
+        keys = {name.lower() for name in names}
+        seen = keys & self._read.keys()
+        if not keys <= seen | self._tried.keys() or (keys and not seen):
+            return None
+        return self._clock() - min((self._read[key] for key in seen), default=self._clock())
 
     def _put(self, name: str, role: ObservedRole | None) -> None:
         if role is None:

@@ -30,7 +30,7 @@ def setup_status(
     if facts is None or resolved.error is not None:
         status = replace(setup.status, dependents=len(dependents))
         passing = isinstance(resolved.error, AwsThrottled | AwsUnavailable)
-        if facts is not None and passing and _is_ready(setup):
+        if facts is not None and passing and _stands(setup):
             # What was found before holds, and objects go on by it; who can't be reached is told on those that wait.
             return status
         return _with(setup, status, _why(resolved), None, now)
@@ -52,9 +52,11 @@ def setup_status(
     return _with(setup, status, ready, provider, now, ready_message=_good(resolved, provider_arn))
 
 
-def _is_ready(setup: IRSASetup) -> bool:
+def _stands(setup: IRSASetup) -> bool:
+    """Whether Ready says of this generation what AWS has no part in any more."""
     ready = next((c for c in setup.status.conditions if c.type == "Ready"), None)
-    return ready is not None and (ready.status, ready.observed_generation) == ("True", setup.metadata.generation)
+    said = ready is not None and ready.reason in {"EksOIDCSetupReady", "DependentsExist"}
+    return said and ready is not None and ready.observed_generation == setup.metadata.generation
 
 
 def _looked_at(setup: IRSASetup, resolved: Resolved) -> bool:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from irsa_manager.api.irsa import IRSA, IRSAStatus, Record
 from irsa_manager.plan.mark import MarkKeys, sign_record
-from irsa_manager.plan.ownership import recorded
+from irsa_manager.plan.ownership import recorded, vouched
 
 LAST_SERIAL = 2**53
 """Beyond it not every reader of JSON tells one number from the next (RFC 8259, section 6)."""
@@ -19,8 +19,13 @@ def signed(keys: MarkKeys, irsa: IRSA, status: IRSAStatus, *, over: str | None =
     """
     before, account = irsa.status.record, status.role.account_id
 
+    if over is None:
+        # Who may write the status could have written that too.
+        told = vouched(irsa.status, irsa.key, account, keys) and before.uid == irsa.metadata.uid
+        over = before.over if told else ""
+
     def record(serial: int) -> Record:
-        meant = Record("", irsa.metadata.uid, serial, before.over if over is None else over)
+        meant = Record("", irsa.metadata.uid, serial, over)
         return replace(meant, mac=sign_record(keys, recorded(replace(status, record=meant), irsa.key, account)))
 
     same = record(before.serial)

@@ -166,6 +166,6 @@ class Sweeper:
         age = self._view.roles.oldest_age(names)
         if age is not None:
             # As old as the oldest look is what is known of all.
-            self.last_success = time.time() - age
+            self.last_success = max(self.last_success, time.time() - age)
             self._metrics.sweep_success.set(self.last_success)
         await self._after()

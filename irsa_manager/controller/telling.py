@@ -343,8 +343,8 @@ def _drifted(irsa: IRSA, action: AwsAction | KubeAction, role_id: str, desired_t
     if ready.reason in CUT_OFF or (status.role.name and not status.role.trust_policy_sha256):
         # What was asked for has never been there as a whole: the plan before didn't come to its end.
         return ""
-    if status.record.over:
-        # An administrator has signed for the role: it gets its marks now.
+    if status.record.over and isinstance(action, do.TagRole):
+        # An administrator has signed for the role: it gets its mark now.
         return ""
     if isinstance(action, AwsAction) and action.role.lower() != status.role.name.lower():
         # An old role of a rename: what is done to it is no repair.

@@ -27,7 +27,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _starts_its_own(item: pytest.Item) -> bool:
     asked = set(inspect.signature(item.function).parameters) if isinstance(item, pytest.Function) else set()
-    return bool(asked & {"run_controller", "restart", "start_as", "controllers", "bare_lab", "before", "machine"})
+    return bool(
+        asked & {"run_controller", "restart", "start_as", "controllers", "bare_lab", "before", "bounded", "machine"}
+    )
 
 
 @pytest.fixture(scope="session")

@@ -113,6 +113,31 @@ def test_another_role_under_a_name_that_we_deleted_is_seen_at_once():
     assert store.get("a") == other
 
 
+def test_that_some_role_is_there_under_a_name_that_we_deleted_says_nothing_where_its_id_can_not_be_read():
+    now = [1000.0]
+    store = RoleStore(clock=lambda: now[0])
+    store.wrote("a", role("a", 1))
+    store.wrote("a", None)
+    unread = replace(role("a", 1), id="")
+    assert not store.saw("a", unread)
+    assert store.get("a") is None
+    now[0] += HOLD_SECONDS
+    assert store.saw("a", unread)
+
+
+def test_the_age_of_what_is_known_is_that_of_the_oldest_look():
+    now = [1000.0]
+    store = RoleStore(clock=lambda: now[0])
+    assert store.oldest_age([]) == 0.0
+    assert store.oldest_age(["a"]) is None, "its turn hasn't come"
+    store.saw("A", role("A", 1))
+    now[0] += 5.0
+    store.tried("denied")
+    store.saw("b", role("b", 1))
+    assert store.oldest_age(["a", "b", "denied"]) == 5.0
+    assert store.oldest_age(["denied"]) is None, "nothing is known"
+
+
 def test_a_create_whose_answer_was_lost_may_come_to_light():
     now = [1000.0]
     store = RoleStore(clock=lambda: now[0])

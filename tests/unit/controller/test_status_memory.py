@@ -148,6 +148,17 @@ def test_a_role_of_a_former_name_is_known_by_the_record_where_it_cannot_be_read(
     assert judge(role("theirs", id="", **unread), forged) is Whose.UNMARKED
 
 
+def test_that_an_administrator_has_signed_is_believed_of_his_signature_only():
+    obj = irsa("mine", IRSAStatus(role=RoleStatus("mine", id="AROAmine", account_id=ACCOUNT, origin="Adopted")))
+    vouched_for = IRSA(
+        obj.metadata, obj.spec, replace(obj.status, record=signed(KEYS, obj, obj.status, over="unmarked"))
+    )
+    assert signed(KEYS, vouched_for, vouched_for.status).over == "unmarked"
+    bare = replace(obj.status, record=signed(KEYS, obj, obj.status))
+    forged = replace(bare, record=replace(bare.record, over="unmarked"))
+    assert signed(KEYS, IRSA(obj.metadata, obj.spec, forged), forged).over == ""
+
+
 def test_nothing_that_somebody_wrote_into_a_list_of_former_roles_is_ever_signed():
     written = (RoleStatus("theirs", id="AROAtheirs", origin="Created"),)
     obj = irsa("mine", IRSAStatus(role=RoleStatus("mine", account_id=ACCOUNT, origin="Created")))

@@ -267,6 +267,21 @@ def test_our_own_write_is_newer_than_the_cache_until_the_watch_brings_it():
     assert cluster.view.newest("n/x") is None
 
 
+def test_an_object_that_was_let_go_is_gone_whatever_the_cache_still_shows():
+    cluster = Cluster()
+    cached = cluster.irsa("n/x", "r", "app", "a")
+    # The API server answers with the version from before the finalizer went.
+    cluster.view.wrote(cached)
+    cluster.view.let_go(cached)
+    assert cluster.view.newest("n/x") is None
+    again = IRSA(Metadata(name="x", namespace="n", uid="another", resource_version="9"), cached.spec)
+    cluster.irsas["n/x"] = again
+    assert cluster.view.newest("n/x") is again
+    cluster.gone("n/x")
+    cluster.irsas["n/x"] = cached
+    assert cluster.view.newest("n/x") is cached, "nothing is remembered of what is gone"
+
+
 def test_a_service_account_that_the_watch_has_not_brought_yet_is_seen():
     cluster = Cluster()
     cluster.namespace("a")
