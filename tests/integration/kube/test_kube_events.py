@@ -80,7 +80,7 @@ async def test_about_an_object_without_a_namespace(kube: Kube, namespace: str) -
     async with running(recorder):
         recorder.record("Namespace", "", namespace, found.metadata.uid, "v1", "Warning", "Tried", "Looked at.")
         assert await recorder.drain(30)
-    events = [event for event in await stored(kube, "default") if event["involvedObject"]["name"] == namespace]
+    events = [event for event in await stored(kube, "default") if event["involvedObject"].get("name") == namespace]
     assert [event["type"] for event in events] == ["Warning"]
 
 
