@@ -18,6 +18,7 @@ CODE_FORBIDDEN: Final = "PermissionMissing"
 CODE_REFUSED: Final = "KubernetesRefused"
 
 _LONGEST: Final = 1000
+_NO_NAMESPACE: Final = re.compile(r'namespaces "([^"]*)" not found')
 _ADMISSION: Final = re.compile(
     r"(?:ValidatingAdmissionPolicy '(?P<policy>[^']*)' with binding '[^']*' denied request"
     r'|admission webhook "(?P<webhook>[^"]*)" denied the request)(?:: (?P<said>.*))?',
@@ -129,6 +130,15 @@ def refused(
             f"{server} doesn't know {resource}: {said}.",
             left="Nothing was changed.",
             hint="Install the definitions: irsa-manager crds apply. Or is it another cluster (--context)?",
+            object=target,
+        )
+    absent = _NO_NAMESPACE.match(said) if code == 404 else None
+    if absent is not None:
+        return KubeNotFound(
+            CODE_REFUSED,
+            f"{target} can't be there: there is no namespace {absent[1]}.",
+            left="Nothing was changed.",
+            hint=f"Make it: kubectl create namespace {absent[1]}",
             object=target,
         )
     if code == 404:

@@ -150,3 +150,10 @@ def test_a_refusal_at_admission_is_no_missing_right(code: int, message: str, who
     assert who.lower() in error.message.lower()
     assert (error.policy, error.said) == (policy, "No. Ask." if "No." in message else "it doesn't say why")
     assert "Grant" not in error.hint
+
+
+def test_a_namespace_that_is_not_there_is_named_with_the_command_that_makes_it() -> None:
+    status = Status('namespaces "team-a" not found', "NotFound", 404)
+    error = refused(status, verb="create", resource="irsas", target="IRSA team-a/web", server="https://api")
+    assert error.message == "IRSA team-a/web can't be there: there is no namespace team-a."
+    assert error.hint == "Make it: kubectl create namespace team-a"
