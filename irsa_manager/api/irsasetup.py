@@ -90,6 +90,10 @@ class IRSASetupStatus(
     dependents: int = 0
     conditions: tuple[Condition, ...] = ()
 
+    def condition(self, kind: str) -> Condition | None:
+        """The condition of that type, if there is one."""
+        return next((c for c in self.conditions if c.type == kind), None)
+
 
 class IRSASetup(Struct, rename="camel", omit_defaults=True):
     """The cluster's issuer, and defaults for its roles."""

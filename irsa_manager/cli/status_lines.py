@@ -89,7 +89,7 @@ def as_data(setups: Sequence[IRSASetup], irsas: Sequence[IRSA], seen: Seen) -> d
 
 def judged(thing: IRSA | IRSASetup) -> tuple[str, str, str]:
     """Status, reason and message of Ready, of this generation of the object."""
-    condition = next((c for c in thing.status.conditions if c.type == "Ready"), None)
+    condition = thing.status.condition("Ready")
     if condition is None:
         return "Unknown", "-", "No controller has judged it yet."
     seen = condition.observed_generation

@@ -12,6 +12,6 @@ def condition(held: IRSA | IRSASetup, kind: str, status: str, reason: str, messa
 
     now: the time as Kubernetes writes it.
     """
-    before = next((c for c in held.status.conditions if c.type == kind), None)
+    before = held.status.condition(kind)
     since = before.last_transition_time if before is not None and before.status == status else now
     return Condition(kind, status, reason, message, held.metadata.generation, since or now)

@@ -43,8 +43,8 @@ def _adopted(irsa: IRSA, situation: Situation) -> set[str]:
     told = {status.role.name.lower()} if status.adoption is not UNSET else set()
     named = {name.lower() for name in role_names(irsa)} - told
     known = [role for name in named if (role := situation.roles.get(name)) is not None]
-    whose = {r.name: owner_of(r, irsa, facts.account, keys, facts.operator_namespace) for r in known}
-    return {name for name, owner in whose.items() if owner is Whose.ADOPTED}
+    namespace = facts.operator_namespace
+    return {role.name for role in known if owner_of(role, irsa, facts.account, keys, namespace) is Whose.ADOPTED}
 
 
 def lately(context: Context, irsa: IRSA, situation: Situation, now: str) -> bool:

@@ -107,7 +107,7 @@ class SetupReporter:
 
     def _tell(self, setup: IRSASetup, after: IRSASetupStatus) -> None:
         ready = next(c for c in after.conditions if c.type == "Ready")
-        before = next((c for c in setup.status.conditions if c.type == "Ready"), None)
+        before = setup.status.condition("Ready")
         if before is not None and before.reason == ready.reason:
             return
         if reasons.get(ready.reason).event_type == "Warning":

@@ -54,9 +54,10 @@ def setup_status(
 
 def _stands(setup: IRSASetup) -> bool:
     """Whether Ready says of this generation what AWS has no part in any more."""
-    ready = next((c for c in setup.status.conditions if c.type == "Ready"), None)
-    said = ready is not None and ready.reason in {"EksOIDCSetupReady", "DependentsExist"}
-    return said and ready is not None and ready.observed_generation == setup.metadata.generation
+    ready = setup.status.condition("Ready")
+    if ready is None or ready.observed_generation != setup.metadata.generation:
+        return False
+    return ready.reason in {"EksOIDCSetupReady", "DependentsExist"}
 
 
 def _looked_at(setup: IRSASetup, resolved: Resolved) -> bool:
