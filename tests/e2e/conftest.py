@@ -14,7 +14,7 @@ from e2e_gate import Gate
 from e2e_grants import Manager, StartAs
 from e2e_lab import Lab, administrator, unique
 from e2e_process import OPERATOR, Controller
-from e2e_rbac import apply_rbac, own_kubeconfig, requested_token
+from e2e_rbac import granted
 
 from irsa_manager.api import crd
 from irsa_manager.sandbox.running import RunningSandbox
@@ -117,9 +117,7 @@ def lab(bare_lab: Lab, controllers: Controllers) -> Lab:
 @pytest.fixture
 def start_as(bare_lab: Lab, controllers: Controllers, tmp_path: Path) -> StartAs:
     """Start a controller with an identity of its own: start_as(Manager(account, policies...))."""
-    apply_rbac(bare_lab.api)
-    sandbox = bare_lab.aws.sandbox
-    kubeconfig = own_kubeconfig(tmp_path / "kubeconfig", sandbox, requested_token(bare_lab.api))
+    kubeconfig = granted(tmp_path / "kubeconfig", bare_lab.api, bare_lab.aws.sandbox)
 
     def start(manager: Manager, environment: Mapping[str, str] | None = None) -> Controller:
         controllers.stop_others()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import Any
 
-import httpx2
 from e2e_lab import Lab, Object, unique
+from e2e_rbac import client, wait_granted
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
 EVERYTHING = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
@@ -25,14 +24,9 @@ def owner_of(lab: Lab, namespace: str) -> Lab:
     path = f"/api/v1/namespaces/{namespace}/serviceaccounts/owner/token"
     token = lab.create(path, {"spec": {"expirationSeconds": 3600}})["status"]["token"]
     sandbox = lab.aws.sandbox
-    client = httpx2.Client(
-        base_url=sandbox.api_server,
-        verify=ssl.create_default_context(cafile=str(sandbox.ca_file)),
-        headers={"Authorization": f"Bearer {token}"},
-        timeout=30,
-        trust_env=False,
-    )
-    own = Lab(client, lab.aws, lambda: lab.controller)
+    api = client(sandbox.api_server, sandbox.ca_file, token)
+    wait_granted(api, [EVERYTHING], namespace)
+    own = Lab(api, lab.aws, lambda: lab.controller)
     # What he makes is cleared away with everything else.
     own.irsas, own.made = lab.irsas, lab.made
     return own

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import yaml
+from e2e_process import eventually
 
 from irsa_manager.api import names
 from irsa_manager.sandbox.files import write_private
@@ -50,10 +52,38 @@ def apply(api: httpx2.Client, document: dict[str, Any]) -> None:
     assert answer.is_success, answer.text
 
 
-def apply_rbac(admin: httpx2.Client) -> None:
-    """Apply examples/rbac.yaml as an administrator."""
-    for document in yaml.safe_load_all((EXAMPLES / "rbac.yaml").read_text()):
+def apply_rbac(admin: httpx2.Client) -> list[dict[str, Any]]:
+    """Apply examples/rbac.yaml as an administrator; the rules that it grants."""
+    documents = list(yaml.safe_load_all((EXAMPLES / "rbac.yaml").read_text()))
+    for document in documents:
         apply(admin, document)
+    return [rule for document in documents for rule in document.get("rules", ())]
+
+
+def wait_granted(own: httpx2.Client, rules: Iterable[dict[str, Any]], namespace: str) -> None:
+    """Wait until that token has these rules in the namespace: the authorizer learns of roles and bindings by watches.
+
+    https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-rules-review-v1/
+    """
+    parts = ("verbs", "apiGroups", "resources", "resourceNames")
+    wanted = [{part: rule[part] for part in parts if part in rule} for rule in rules if "resources" in rule]
+    assert wanted
+
+    def given() -> list[dict[str, Any]]:
+        answer = own.post(
+            "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", json={"spec": {"namespace": namespace}}
+        )
+        assert answer.is_success, answer.text
+        found: list[dict[str, Any]] = answer.json()["status"]["resourceRules"]
+        return found
+
+    def all_there() -> bool:
+        found = given()
+        missing = [rule for rule in wanted if rule not in found]
+        assert not missing, missing
+        return True
+
+    eventually(all_there, f"the rules are in force in namespace {namespace}", lambda: "")
 
 
 def requested_token(admin: httpx2.Client) -> str:
@@ -80,3 +110,16 @@ def own_kubeconfig(file: Path, sandbox: RunningSandbox, token: str) -> Path:
         "contexts": [{"name": "own", "context": {"cluster": "own", "user": "own"}}],
     }
     return write_private(file, yaml.safe_dump(config))
+
+
+def granted(file: Path, admin: httpx2.Client, sandbox: RunningSandbox, *more: str) -> Path:
+    """The controller's own kubeconfig, written to the file, with examples/rbac.yaml in force.
+
+    more: namespaces in which the rules are given besides the example's own.
+    """
+    rules = apply_rbac(admin)
+    token = requested_token(admin)
+    with client(sandbox.api_server, sandbox.ca_file, token) as own:
+        for namespace in (NAMESPACE, *more):
+            wait_granted(own, rules, namespace)
+    return own_kubeconfig(file, sandbox, token)

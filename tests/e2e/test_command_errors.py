@@ -11,6 +11,7 @@ import pytest
 import yaml
 from e2e_lab import Lab, Object, spec, unique
 from e2e_process import OPERATOR
+from e2e_rbac import client, wait_granted
 from test_commands import manifest, run
 from test_credentials import TABLE, WRITES, allow
 
@@ -42,7 +43,11 @@ def identity(lab: Lab, tmp_path: Path) -> Iterator[Identity]:
         config = yaml.safe_load(lab.aws.sandbox.kubeconfig.read_text())
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 600}}
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
-        config["users"][0]["user"] = {"token": lab.create(path, body)["status"]["token"]}
+        token = lab.create(path, body)["status"]["token"]
+        if rules:
+            with client(lab.aws.sandbox.api_server, lab.aws.sandbox.ca_file, token) as own:
+                wait_granted(own, rules, namespace)
+        config["users"][0]["user"] = {"token": token}
         cluster = config["clusters"][0]["cluster"]
         if "certificate-authority" in cluster:
             cluster["certificate-authority"] = str(lab.aws.sandbox.ca_file)

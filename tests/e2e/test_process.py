@@ -12,7 +12,7 @@ import pytest
 import yaml
 from e2e_lab import Lab, spec, unique
 from e2e_process import OPERATOR, Controller, fetch
-from e2e_rbac import EXAMPLES, apply, apply_rbac, own_kubeconfig, requested_token
+from e2e_rbac import EXAMPLES, apply, granted
 
 from irsa_manager.api import names
 from irsa_manager.sandbox.running import RunningSandbox
@@ -64,13 +64,12 @@ def test_who_may_not_make_the_marks_key_ends_with_the_command_for_it_and_works_o
     bare_lab: Lab, run_controller: Callable[..., Controller], sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
     lab, operator = bare_lab, bare_lab.namespace("op")
-    apply_rbac(lab.api)
     # What the example grants, in a namespace that has no empty Secret; leases aren't asked for here.
     example = list(yaml.safe_load_all((EXAMPLES / "rbac.yaml").read_text()))
     for document in example:
         if document["kind"] in {"Role", "RoleBinding"}:
             apply(lab.api, {**document, "metadata": {**document["metadata"], "namespace": operator}})
-    kubeconfig = own_kubeconfig(tmp_path / "kubeconfig", sandbox, requested_token(lab.api))
+    kubeconfig = granted(tmp_path / "kubeconfig", lab.api, sandbox, operator)
     flags, environment = {"--namespace": operator}, {"KUBECONFIG": str(kubeconfig)}
     role = unique("role")
     irsa = lab.irsa(spec(role, "web", lab.namespace()), namespace=operator)

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 import yaml
 from e2e_process import eventually
-from e2e_rbac import EXAMPLES, NAMESPACE, apply, apply_rbac, client, own_kubeconfig, requested_token
+from e2e_rbac import EXAMPLES, NAMESPACE, apply, client, granted, requested_token
 
 from irsa_manager.api import crd, names
 from irsa_manager.sandbox.finder import find
@@ -55,11 +55,9 @@ def bounded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bounded]:
             with client(sandbox.api_server, sandbox.ca_file, token) as admin:
                 for definition in crd.definitions():
                     apply(admin, definition)
-                apply_rbac(admin)
-                own_token = requested_token(admin)
-                kubeconfig = own_kubeconfig(directory / "kubeconfig", sandbox, own_token)
-                controller = start_controller(directory, sandbox, kubeconfig)
-                with client(sandbox.api_server, sandbox.ca_file, own_token) as own:
+                kubeconfig = granted(directory / "kubeconfig", admin, sandbox)
+                with client(sandbox.api_server, sandbox.ca_file, requested_token(admin)) as own:
+                    controller = start_controller(directory, sandbox, kubeconfig)
                     yield Bounded(sandbox, admin, own, controller)
         finally:
             if controller is not None:
