@@ -25,13 +25,14 @@ async def unseen(context: Context, irsa: IRSA, situation: Situation, decision: D
     """Whether a role that the object would write may have been given back without IAM's showing it yet.
 
     Its marks say that the object has adopted it, or another one had it that is to be adopted now; and nothing says what
-    it had. decision: of a living object. Raises AwsError.
+    it had. Where roles are read one by one the trust that bears the marks may be shown as it is now, and the policies
+    as they were: of no role that is to be adopted the marks alone tell. decision: of a living object. Raises AwsError.
     """
     facts, roles = situation.facts, context.view.roles
     names = _adopted(irsa, situation)
     if decision is not None and decision.adopting:
         role = roles.get(spec_role(irsa))
-        if role is not None and foreign_key(role):
+        if role is not None and (roles.singly or foreign_key(role)):
             names.add(role.name)
     return any([await doubted(context, irsa, facts, name) for name in sorted(names)])
 

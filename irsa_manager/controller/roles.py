@@ -56,6 +56,11 @@ class RoleStore:
         role = self.roles.get(name.lower())
         return role is not None and bool(role.id) and name.lower() not in self._shown
 
+    @property
+    def only_swept_in_doubt(self) -> bool:
+        """Whether some role is doubtful, and only the next sweep can show it."""
+        return self.complete and self.blind and any(key not in self._shown for key in self.roles)
+
     def certain_in(self, name: str) -> float:
         """In how many seconds a read of the role shows whatever that was."""
         return self._shown.certain_in(name.lower())

@@ -19,6 +19,7 @@ from irsa_manager.aws.pacing import Priority
 from irsa_manager.aws.snapshot import sweep
 from irsa_manager.controller.looking import look
 from irsa_manager.controller.metrics import Metrics
+from irsa_manager.controller.shown import HOLD_SECONDS
 from irsa_manager.controller.trouble import role_names
 from irsa_manager.controller.view import ClusterView
 
@@ -70,8 +71,8 @@ class Sweeper:
         await self._sweep()
 
     async def run(self) -> None:
-        """Sweep for ever."""
-        pause = self._interval
+        """Sweep for ever, the second time once IAM shows all that a process before this one wrote."""
+        pause = min(self._interval, HOLD_SECONDS)
         while True:
             if time.monotonic() < self._denied_until:
                 await self._one_by_one(self._interval)
@@ -81,7 +82,9 @@ class Sweeper:
             cpu = time.process_time()
             await self._sweep()
             cost = time.process_time() - cpu
-            pause = max(self._interval, min(cost / COST, LONGEST * self._interval))
+            # Where only sweeps show a role, its object waits for one that does.
+            due = min(self._interval, HOLD_SECONDS) if self._view.roles.only_swept_in_doubt else self._interval
+            pause = max(due, min(cost / COST, LONGEST * self._interval))
 
     async def _sweep(self) -> None:
         started = time.monotonic()

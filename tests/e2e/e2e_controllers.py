@@ -35,10 +35,15 @@ class Controllers:
             self.usual.wait_ready()
         return self.usual
 
-    def start(self, flags: Mapping[str, str | None], environment: Mapping[str, str]) -> Controller:
+    def start(
+        self,
+        flags: Mapping[str, str | None],
+        environment: Mapping[str, str],
+        periods: Mapping[str, float] | None = None,
+    ) -> Controller:
         """Another one in place of the usual one, beside other such ones."""
         self.stop_usual()
-        controller = self._start(flags, environment)
+        controller = self._start(flags, environment, periods)
         self.others.append(controller)
         return controller
 
@@ -55,10 +60,15 @@ class Controllers:
                 controller.stop()
         self.others.clear()
 
-    def _start(self, flags: Mapping[str, str | None], environment: Mapping[str, str]) -> Controller:
+    def _start(
+        self,
+        flags: Mapping[str, str | None],
+        environment: Mapping[str, str],
+        periods: Mapping[str, float] | None = None,
+    ) -> Controller:
         self._count += 1
         log = self._logs / f"controller-{self._count}.log"
-        return Controller(log, {**self._sandbox.environment(), **environment}, flags)
+        return Controller(log, {**self._sandbox.environment(), **environment}, flags, periods)
 
 
 def clear(lab: Lab) -> None:

@@ -43,15 +43,34 @@ def eventually(look: Callable[[], Any], what: str, report: Callable[[], str], se
         time.sleep(max(POLL_SECONDS, 2 * (time.monotonic() - began)))
 
 
+def _with_periods(periods: Mapping[str, float]) -> list[str]:
+    """How Python starts the program with other constants."""
+    lines = ["import importlib"]
+    for constant, seconds in periods.items():
+        module, _, name = constant.rpartition(".")
+        lines.append(f"module = importlib.import_module({module!r})")
+        lines.append(f"assert module.{name} > {seconds}")
+        lines.append(f"module.{name} = {seconds}")
+    return ["-c", "\n".join([*lines, "from irsa_manager.cli.main import run", "run()"])]
+
+
 class Controller:
     """One `irsa-manager controller`; it dies with the test process.
 
     flags: further ones, which win over those that every controller here gets; a None leaves one out. environment: of
-    the sandbox, with whatever the test wants otherwise.
+    the sandbox, with whatever the test wants otherwise. periods: constants, as module.NAME, that are shorter than
+    users have them, where nobody could wait for so long.
     """
 
-    def __init__(self, log: Path, environment: Mapping[str, str], flags: Mapping[str, str | None]) -> None:
+    def __init__(
+        self,
+        log: Path,
+        environment: Mapping[str, str],
+        flags: Mapping[str, str | None],
+        periods: Mapping[str, float] | None = None,
+    ) -> None:
         self.log = log
+        self._program = _with_periods(periods) if periods else ["-m", "irsa_manager"]
         self._environment, self._flags = environment, flags
         self._read = 0
         self._looks: dict[str, list[int]] = {}
@@ -72,7 +91,7 @@ class Controller:
         self.metrics_url = f"http://127.0.0.1:{metrics}"
         self.health_url = f"http://127.0.0.1:{health}"
         words = [flag if value == "" else f"{flag}={value}" for flag, value in given.items() if value is not None]
-        argv = [sys.executable, "-m", "irsa_manager", "controller", *words]
+        argv = [sys.executable, *self._program, "controller", *words]
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         with self.log.open("wb") as output:
             self._process = subprocess.Popen(

@@ -12,11 +12,14 @@ from e2e_controllers import Controllers
 from e2e_lab import ROLE_ARN, Irsa, Lab, Object, spec, unique
 from e2e_process import Controller
 from test_commands import manifest, run
+from test_credentials import READS as ROLE_READS
+from test_credentials import SWEEPS, TABLE, WRITES, allow
 from test_plan_agrees import OPERATIONS
 
 from irsa_manager.api import names
 from irsa_manager.trust.document import sids
 
+S3 = "AmazonS3ReadOnlyAccess"
 READ = "arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess"
 
 
@@ -39,6 +42,15 @@ def portrait(lab: Lab, role: str) -> dict[str, Any]:
     assert found is not None
     kept = {key: found[key] for key in ("RoleName", "RoleId", "AssumeRolePolicyDocument")}
     return {**kept, "attached": lab.aws.attached(role), "tags": lab.aws.tags(role)}
+
+
+def grow_old(lab: Lab) -> None:
+    """Have a role let go, which soon after a start waits until IAM shows all: then the controller isn't young."""
+    irsa = lab.irsa(managing("Adopt", somebodys(lab, unique("old"))["RoleName"], lab.namespace()))
+    irsa.wait_ready()
+    irsa.delete()
+    irsa.wait_gone()
+    lab.wait_sweeps()
 
 
 def assert_planned(lab: Lab, irsa: Irsa, environment: dict[str, str], part: str, *options: str) -> None:
@@ -150,12 +162,7 @@ def test_after_a_crash_a_role_that_was_given_back_is_left_alone_until_that_can_b
     irsas = {how: lab.irsa(managing("Adopt", role[how], lab.namespace())) for how in then}
     for irsa in irsas.values():
         irsa.wait_ready()
-    # What is let go soon after a start waits until IAM shows it: afterwards the controller knows what it has written.
-    old = lab.irsa(managing("Adopt", somebodys(lab, unique("old"))["RoleName"], lab.namespace()))
-    old.wait_ready()
-    old.delete()
-    old.wait_gone()
-    lab.wait_sweeps()
+    grow_old(lab)
     lab.aws.faults(consistency=12.0)
     for how, irsa in irsas.items():
         if then[how] == "gone":
@@ -180,6 +187,43 @@ def test_after_a_crash_a_role_that_was_given_back_is_left_alone_until_that_can_b
     irsas["referred"].wait_reason("TrustRefuses", "False")
     lab.aws.faults()
     assert {how: portrait(lab, role[how]) for how in then} == before
+
+
+def test_where_roles_are_read_one_by_one_no_policy_of_ours_is_taken_for_what_the_role_had(
+    lab: Lab, controllers: Controllers
+) -> None:
+    """After a crash the trust may be shown as it was given back, and the policies as we had set them."""
+    before = somebodys(lab, unique("role"))
+    role = before["RoleName"]
+    first = lab.irsa(managing("Adopt", role, lab.namespace()) | {"iamPolicies": [S3]})
+    first.wait_ready()
+    grow_old(lab)
+    lab.aws.faults(consistency=18.0, operations=["ListAttachedRolePolicies"])
+    first.delete()
+    first.wait_gone()
+    controllers.stop_usual()
+    second = lab.irsa(managing("Adopt", role, lab.namespace()))
+    assert lab.aws.attached(role) == {S3}, "as it was before it was given back"
+    controllers.start({}, lab.aws.user(unique("user"), allow(*TABLE, *ROLE_READS))).wait_ready()
+    second.wait_ready()
+    second.delete()
+    second.wait_gone()
+    lab.aws.faults()
+    assert portrait(lab, role) == before
+
+
+def test_where_no_role_can_be_read_alone_nobody_waits_for_the_next_of_rare_sweeps(
+    bare_lab: Lab, controllers: Controllers
+) -> None:
+    lab, reads = bare_lab, [action for action in ROLE_READS if action != "iam:GetRole"]
+    before = somebodys(lab, unique("role"))
+    irsa = lab.irsa(managing("Adopt", before["RoleName"], lab.namespace()))
+    environment = lab.aws.user(unique("user"), allow(*TABLE, *reads, *SWEEPS, *WRITES))
+    controllers.start({"--sweep-interval": "10m"}, environment).wait_ready()
+    irsa.wait_ready()
+    irsa.delete()
+    irsa.wait_gone()
+    assert portrait(lab, before["RoleName"]) == before
 
 
 def test_a_release_waits_for_the_key_that_vouches_for_what_an_adopted_role_had(

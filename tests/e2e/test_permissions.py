@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 import pytest
+from e2e_controllers import Controllers
 from e2e_grants import RICHER, ROW, Manager, StartAs
 from e2e_lab import Irsa, Lab, spec, unique
 
@@ -175,6 +176,18 @@ def test_where_no_role_can_be_read_an_object_lives_all_the_same(
     wanting.wait_gone()
     assert as_it_is(lab, taken) == before
     assert controller.said("Traceback") == []
+
+
+def test_what_can_not_be_read_is_written_anew_every_few_minutes(bare_lab: Lab, controllers: Controllers) -> None:
+    lab, home = bare_lab, bare_lab.namespace()
+    periods = {"irsa_manager.controller.concluding.REWRITE_SECONDS": 4.0}
+    controllers.start({}, Manager(lab.aws, ROW).environment, periods).wait_ready()
+    role = unique("role")
+    lab.irsa(spec(role, "web", home)).wait_ready()
+    trusted, somebodys = lab.aws.trust(role), lab.aws.trust(foreign(lab)[0])
+    for _ in range(2):
+        lab.aws.write_trust(role, somebodys)
+        lab.eventually(lambda: lab.aws.trust(role) == trusted, "the trust policy is written anew")
 
 
 @pytest.mark.parametrize("count", range(1, len(RICHER) + 1), ids=RICHER)
