@@ -80,6 +80,12 @@ class Tenants:
         body = manifest("IRSA", namespace, spec=spec)
         return self.api.post(collection("IRSA", namespace), params={"dryRun": "All"}, json=body)
 
+    def replaced(self, namespace: str, name: str, spec: Object) -> httpx2.Response:
+        """Replace that IRSA's spec without storing it."""
+        at = f"{collection('IRSA', namespace)}/{name}"
+        body = {**self.api.get(at).raise_for_status().json(), "spec": spec}
+        return self.api.put(at, params={"dryRun": "All"}, json=body)
+
     def stored(self, namespace: str, name: str, spec: Object) -> Object:
         """Create that IRSA."""
         answer = self.api.post(collection("IRSA", namespace), json=manifest("IRSA", namespace, name, spec))
