@@ -46,6 +46,9 @@ WITHOUT_SWEEPS = (
     "iam:PutRolePermissionsBoundary",
     "iam:DeleteRolePermissionsBoundary",
 )
+BLIND = tuple(action for action in WITHOUT_SWEEPS if action not in READS)
+"""No role can be read: what is there is told by its object's status alone, and what can't be seen is written anew."""
+REWRITTEN = Counter({"UpdateAssumeRolePolicy": 1, "TagRole": 1})
 RELEASE = {"metadata": {"annotations": {names.ANNOTATION_RELEASE: "true"}}}
 
 
@@ -173,8 +176,10 @@ class Trial:
                 done.setdefault(line["role"], Counter())[line["awsOperation"]] += 1
         return done
 
-    def differences(self, planned: dict[str, Object], before: dict[str, tuple[str, Object]]) -> list[str]:
-        """Where what was done isn't what was planned."""
+    def differences(
+        self, planned: dict[str, Object], before: dict[str, tuple[str, Object]], *, blind: bool
+    ) -> list[str]:
+        """Where what was done isn't what was planned. blind: a start writes anew what can't be seen, planned or not."""
         done, after = self.done_on_roles(), self.accounts()
         calls = {k: v for k, v in self.lab.aws.writes().items() if v}
         wrong = []
@@ -182,10 +187,12 @@ class Trial:
         for case in self.cases:
             lines = [line for line in planned.get(case.key, {"lines": []})["lines"] if line["action"]]
             wanted = Counter(OPERATIONS[line["action"]] for line in lines if line["action"] in OPERATIONS)
-            in_all += wanted
             # The rival's role is counted with the rival.
             own = case.roles if case.origin != "rival role" else ()
             found: Counter[str] = sum((done.get(role, Counter()) for role in own), Counter())
+            if blind and case.after == case.before and not case.end:
+                wanted |= found & REWRITTEN
+            in_all += wanted
             if found != wanted:
                 wrong.append(f"{case}: planned {dict(wanted)}, done {dict(found)}")
         if dict(in_all) != calls:
@@ -243,7 +250,9 @@ def _change(before: tuple[str, Object] | None, after: tuple[str, Object] | None)
 @pytest.mark.soak
 @pytest.mark.parametrize(
     ("count", "seed", "rights"),
-    [(80, seed, ()) for seed in SEEDS] + [(20, seed, WITHOUT_SWEEPS) for seed in SEEDS],
+    [(80, seed, ()) for seed in SEEDS]
+    + [(20, seed, WITHOUT_SWEEPS) for seed in SEEDS]
+    + [(20, seed, BLIND) for seed in SEEDS],
 )
 def test_what_is_planned_is_done_and_nothing_else(
     bare_lab: Lab,
@@ -277,12 +286,13 @@ def test_what_is_planned_is_done_and_nothing_else(
         assert not left, left
         return True
 
-    lab.eventually(nothing_left, "nothing is planned any more")
+    if rights != BLIND:
+        lab.eventually(nothing_left, "nothing is planned any more")
     if not rights:
         lab.wait_sweeps(2)
     trial.look_at_all()
     trial.wait_judged(planned)
-    differences = trial.differences(planned, before)
+    differences = trial.differences(planned, before, blind=rights == BLIND)
     assert not differences, "\n".join(differences)
     trial.end()
 

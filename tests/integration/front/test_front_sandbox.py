@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 from front_issuer import claims, sign, trust
 from front_process import ACCOUNT, Front, code_of, start, stop
+from listening import listening
 
 AWS = "arn:aws:iam::aws:policy/"
 
@@ -282,30 +283,13 @@ def test_own_process(tmp_path: Path) -> None:
     front = start(tmp_path)
     try:
         front.client("s3").create_bucket(Bucket="state")
-        inodes = _sockets(front.process.pid)
-        listening = [address for address, inode in _listeners() if inode in inodes]
-        assert listening == ["0100007F:" + f"{int(front.url.rpartition(':')[2]):04X}"]
+        port = int(front.url.rpartition(":")[2])
+        assert listening([front.process.pid]) == [f"0100007F:{port:04X}"]
         for path in tmp_path.rglob("*"):
             assert not stat.S_IMODE(path.stat().st_mode) & 0o077
     finally:
         stop(front)
     assert front.process.returncode == 0
-
-
-def _sockets(pid: int) -> set[str]:
-    found = set()
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        target = str(descriptor.readlink())
-        if target.startswith("socket:["):
-            found.add(target.removeprefix("socket:[").removesuffix("]"))
-    return found
-
-
-def _listeners() -> list[tuple[str, str]]:
-    rows = [
-        line.split() for table in ("tcp", "tcp6") for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
-    ]
-    return [(row[1], row[9]) for row in rows if row[3] == "0A"]
 
 
 def test_wrong_configuration_is_told_in_one_line(tmp_path: Path) -> None:

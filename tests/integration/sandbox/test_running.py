@@ -9,6 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiobotocore.session import AioSession
+from listening import listening
 
 from irsa_manager.api.errors import SandboxError, UsageError
 from irsa_manager.sandbox.directory import SandboxDirectory
@@ -47,21 +48,10 @@ async def test_all_files_are_private(sandbox: RunningSandbox) -> None:
 
 
 async def test_everything_listens_on_loopback_only(sandbox: RunningSandbox) -> None:
-    inodes = set()
     # Those of now: another test may have started one of them anew.
-    for pid in [child.pid for child in sandbox.children()]:
-        for link in Path(f"/proc/{pid}/fd").iterdir():
-            target = str(link.readlink())
-            if target.startswith("socket:["):
-                inodes.add(target[8:-1])
-    listening = [
-        line.split()[1].split(":")[0]
-        for table in ("tcp", "tcp6")
-        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
-        if line.split()[3] == "0A" and line.split()[9] in inodes
-    ]
-    assert len(listening) >= 4
-    assert set(listening) == {"0100007F"}
+    found = [address.partition(":")[0] for address in listening(child.pid for child in sandbox.children())]
+    assert len(found) >= 4
+    assert set(found) == {"0100007F"}
 
 
 async def test_a_second_cluster_shares_the_account_and_leaves_it_as_it_was(
