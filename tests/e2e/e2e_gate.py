@@ -31,6 +31,7 @@ from irsa_manager.sandbox.running import Sandbox
 T = TypeVar("T")
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 KUBE_PATH = re.compile(r"/(?:api|apis/[^/]+)/v[^/]+/namespaces/[^/]+/(?P<what>irsas|serviceaccounts)(?P<rest>/[^?]*)?")
+WATCH = re.compile(r"/apis/[^?]*/irsas\?(?:.*&)?watch=")
 READS = ("Get", "List")
 
 
@@ -90,6 +91,8 @@ class Gate:
         self._kubeconfig = directory / f"{prefix}.kubeconfig"
         self._ports: dict[str, int] = {}
         self._before: dict[tuple[str, str], Callable[[], None]] = {}
+        self._news = asyncio.Event()
+        self._news.set()
         self.arms: dict[str, Arm] = {}
 
     def before(self, call: str, thing: str, do: Callable[[], T]) -> Future[T]:
@@ -109,11 +112,15 @@ class Gate:
         self._before[call, thing] = act
         return came
 
+    def hold_news(self, *, held: bool) -> None:
+        """Have the API server's watches of IRSAs tell nothing, until they may again."""
+        self._loop.call_soon_threadsafe(self._news.clear if held else self._news.set)
+
     @contextmanager
     def open(self) -> Iterator[Gate]:
         """Run it, in a thread of its own."""
         opened, end = threading.Event(), asyncio.Event()
-        loop = asyncio.new_event_loop()
+        loop = self._loop = asyncio.new_event_loop()
         thread = threading.Thread(target=loop.run_until_complete, args=(self._run(opened, end),), name="gate")
         thread.start()
         assert opened.wait(30), "the gate doesn't open"
@@ -146,7 +153,9 @@ class Gate:
         }
         servers = []
         for name, (connect, describe) in sides.items():
-            connection = Connection(connect, lambda *request, describe=describe: self._judge(*describe(*request)))
+            connection = Connection(
+                connect, lambda *request, describe=describe: self._judge(*describe(*request)), self._news
+            )
             server = await asyncio.start_server(connection.serve, "127.0.0.1")
             self._ports[name] = server.sockets[0].getsockname()[1]
             servers.append(server)
@@ -168,13 +177,17 @@ class Gate:
 
 
 class Connection:
-    """What comes over one connection. judge: told method, path and body of a request."""
+    """What comes over one connection. judge: told method, path and body of a request. news: watches may tell."""
 
     def __init__(
-        self, connect: Callable[[], Awaitable[Streams]], judge: Callable[[str, str, bytes], Awaitable[Moment | None]]
+        self,
+        connect: Callable[[], Awaitable[Streams]],
+        judge: Callable[[str, str, bytes], Awaitable[Moment | None]],
+        news: asyncio.Event,
     ) -> None:
         self._connect = connect
         self._judge = judge
+        self._news = news
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Forward until one side closes, or the gate shuts."""
@@ -184,14 +197,16 @@ class Connection:
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         back, forth = await self._connect()
-        lost = asyncio.Event()
-        answers = asyncio.create_task(_answer(back, writer, lost))
+        lost, watching = asyncio.Event(), asyncio.Event()
+        answers = asyncio.create_task(self._answer(back, writer, lost, watching))
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
                 body = await reader.readexactly(int(length[1])) if length else b""
                 method, path, _ = head.decode("latin-1").split(" ", 2)
+                if WATCH.match(path):
+                    watching.set()
                 moment = await self._judge(method, path, body)
                 if moment is Moment.BEFORE:
                     return
@@ -206,16 +221,20 @@ class Connection:
             answers.cancel()
             forth.transport.abort()
 
-
-async def _answer(source: asyncio.StreamReader, sink: asyncio.StreamWriter, lost: asyncio.Event) -> None:
-    """Pass answers on, until one is to be lost: once it begins, what was asked for has taken effect."""
-    with suppress(OSError):
-        while data := await source.read(65536):
-            if lost.is_set():
-                return
-            sink.write(data)
-            await sink.drain()
-    sink.transport.abort()
+    async def _answer(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, lost: asyncio.Event, watching: asyncio.Event
+    ) -> None:
+        """Pass answers on, until one is to be lost: once it begins, what was asked for has taken effect."""
+        with suppress(OSError):
+            while data := await source.read(65536):
+                if lost.is_set():
+                    return
+                if watching.is_set():
+                    # Nothing else comes over a connection with a watch until it ends.
+                    await self._news.wait()
+                sink.write(data)
+                await sink.drain()
+        sink.transport.abort()
 
 
 def kube_call(method: str, path: str, body: bytes) -> tuple[str, str]:

@@ -105,6 +105,32 @@ def test_a_role_that_somebody_makes_after_the_probe_is_not_taken(gate: Gate, bar
     assert not irsa.status.get("intent")
 
 
+def test_a_role_that_somebody_makes_once_ours_is_gone_is_not_taken_though_the_watch_is_late(
+    gate: Gate, bare_lab: Lab, controllers: Controllers
+) -> None:
+    """What the API server answers when the last finalizer goes is the object as it was: no reason to look again."""
+    lab, role = bare_lab, unique("role")
+    manager = Manager(lab.aws, ROW)
+    controllers.start({}, {**manager.environment, **gate.environment()}).wait_ready()
+    irsa = lab.irsa(spec(role, "web", lab.namespace(), iamPolicies=[S3]))
+    irsa.wait_ready()
+
+    def meanwhile() -> None:
+        lab.aws.foreign_role(role)
+        gate.hold_news(held=True)
+
+    made = gate.before("PATCH irsas", irsa.name, meanwhile)
+    irsa.delete()
+    made.result(DEADLINE_SECONDS)
+    irsa.wait_gone()
+    before = as_it_is(lab, role)
+    lab.aws.reset_calls()
+    lab.eventually(lambda: lab.aws.calls().get("ListAttachedRolePolicies", 0) >= 4, "it was looked at again and again")
+    gate.hold_news(held=False)
+    assert lab.aws.writes() == {}
+    assert as_it_is(lab, role) == before
+
+
 def test_the_old_role_of_a_rename_is_not_forgotten_where_it_can_not_be_read(bare_lab: Lab, start_as: StartAs) -> None:
     lab, manager = bare_lab, Manager(bare_lab.aws, ROW)
     first, second, namespace = unique("first"), unique("second"), lab.namespace()
