@@ -42,7 +42,7 @@ from irsa_manager.kube.resources import IRSAS, IRSASETUPS, NAMESPACES, SERVICE_A
 from irsa_manager.plan.mark import MarkKeys
 
 RESOLVE_RETRY_SECONDS = 5.0
-RESOLVE_PAUSE_SECONDS = 3.0
+RESOLVE_PAUSE_SECONDS = 1.0
 """Between two looks at AWS that changes of IRSASetups cause; the first comes at once."""
 
 REPORT_SECONDS = 1.0
@@ -298,8 +298,9 @@ class Operator:
             await self._resolve_alone(resolver)
 
     async def _resolve_alone(self, resolver: SetupResolver) -> None:
-        before = self._resolved
-        found = await resolver.resolve(self._setups.store.values(), self._view.roles.roles.values(), self._keys)
+        before, setups = self._resolved, dict(self._setups.store)
+        found = await resolver.resolve(setups.values(), self._view.roles.roles.values(), self._keys)
+        log.debug("looked at the IRSASetups", setups=sorted(setups))
         if found.error is not None and before.facts is not None:
             # An outage doesn't change the facts: the objects go on by the last ones.
             found = replace(found, facts=before.facts)

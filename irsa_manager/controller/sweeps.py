@@ -82,9 +82,10 @@ class Sweeper:
             cpu = time.process_time()
             await self._sweep()
             cost = time.process_time() - cpu
-            # Where only sweeps show a role, its object waits for one that does.
-            due = min(self._interval, HOLD_SECONDS) if self._view.roles.only_swept_in_doubt else self._interval
-            pause = max(due, min(cost / COST, LONGEST * self._interval))
+            pause = max(self._interval, min(cost / COST, LONGEST * self._interval))
+            if self._view.roles.only_swept_in_doubt:
+                # An object waits for a sweep that shows its role.
+                pause = min(pause, HOLD_SECONDS)
 
     async def _sweep(self) -> None:
         started = time.monotonic()

@@ -9,15 +9,17 @@ from pathlib import Path
 import httpx2
 import pytest
 from e2e_aws import Account
-from e2e_controllers import Controllers, clear
+from e2e_controllers import Controllers, clear, let_go
 from e2e_gate import Gate
 from e2e_grants import Manager, StartAs
 from e2e_lab import Lab, administrator, unique
-from e2e_process import OPERATOR, Controller
+from e2e_process import OPERATOR, Controller, eventually
 from e2e_rbac import granted
 
 from irsa_manager.api import crd
 from irsa_manager.sandbox.running import RunningSandbox
+
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,8 +41,16 @@ def e2e_api(sandbox: RunningSandbox) -> Iterator[httpx2.Client]:
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OPERATOR}}
         client.post("/api/v1/namespaces", json=body).raise_for_status()
         for definition in crd.definitions():
-            client.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", json=definition).raise_for_status()
+            client.post(CRDS, json=definition).raise_for_status()
+        for definition in crd.definitions():
+            name = definition["metadata"]["name"]
+            eventually(lambda name=name: _established(client, name), f"{name} is served", str)  # type: ignore[misc]
         yield client
+
+
+def _established(client: httpx2.Client, name: str) -> bool:
+    found = client.get(f"{CRDS}/{name}").raise_for_status().json().get("status", {}).get("conditions", [])
+    return any((c["type"], c["status"]) == ("Established", "True") for c in found)
 
 
 @pytest.fixture(scope="session")
@@ -101,10 +111,13 @@ def bare_lab(controllers: Controllers, e2e_api: httpx2.Client, account: Account)
     yield lab
     account.faults()
     account.quotas()
-    if lab.irsas or lab.made:
-        controllers.ensure_usual()
-    controllers.stop_others()
-    clear(lab)
+    try:
+        if lab.irsas or lab.made:
+            controllers.ensure_usual()
+        clear(lab)
+    finally:
+        controllers.stop_others()
+        let_go(lab)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from e2e_lab import Lab
+from e2e_lab import MERGE, Lab
 from e2e_process import Controller
 
 from irsa_manager.sandbox.running import RunningSandbox
@@ -82,6 +82,20 @@ def clear(lab: Lab) -> None:
         irsa.wait_gone()
     for path in lab.made:
         lab.delete(path)
-    for path in lab.made:
-        if "/irsasetups/" in path:
-            lab.eventually(lambda path=path: lab.get(path) is None, f"{path} is gone")  # type: ignore[misc]
+    setups = [path for path in lab.made if "/irsasetups/" in path]
+    for path in setups:
+        lab.eventually(lambda path=path: lab.get(path) is None, f"{path} is gone")  # type: ignore[misc]
+    if setups:
+        # What they said holds until the controller has heard that they are gone.
+        gone = {path.rpartition("/")[2] for path in setups}
+        known = lambda: {key.partition("/")[2] for key in lab.controller.setups()}  # noqa: E731
+        lab.eventually(lambda: not gone & known(), "the controller knows that the IRSASetups are gone")
+
+
+def let_go(lab: Lab) -> None:
+    """Take what is still there out of the way of the next test: what holds it has failed, and is told already."""
+    paths = [*(irsa.path for irsa in lab.irsas), *(path for path in lab.made if "/irsasetups/" in path)]
+    for path in paths:
+        if lab.get(path) is not None:
+            lab.delete(path)
+            lab.api.patch(path, json={"metadata": {"finalizers": None}}, headers=MERGE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import ssl
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -117,7 +118,9 @@ class Lab:
     def wait_sweeps(self, count: int = 2) -> None:
         """Wait until so many more sweeps have ended: what they could change is changed or in hand."""
         done = self.sweeps()
-        self.eventually(lambda: self.sweeps() >= done + count, f"{count} sweeps more than {done}")
+        # One that costs much puts the next one off, to ten times the interval at most.
+        seconds = DEADLINE_SECONDS + 25 * count
+        self.eventually(lambda: self.sweeps() >= done + count, f"{count} sweeps more than {done}", seconds)
 
     def sweeps(self) -> float:
         """Whole sweeps that the controller has ended."""
@@ -137,9 +140,10 @@ class Lab:
                     f"IRSA {irsa.key} of version {version} is looked at",
                 )
 
-    def assert_written(self, role: str, wanted: Mapping[str, int]) -> None:
-        """See that AWS got exactly these writes, all to that role; one that wasn't answered in time may come again."""
-        written, again = self.aws.writes(), self.controller.unanswered(role)
+    def assert_written(self, wanted: Mapping[str, int], *roles: str) -> None:
+        """See that AWS got exactly these writes, to these roles; one that wasn't answered in time may come again."""
+        written = {operation: times for operation, times in self.aws.writes().items() if times}
+        again = sum((self.controller.unanswered(role) for role in roles), Counter[str]())
         assert written.keys() == wanted.keys(), written
         for operation, count in wanted.items():
             assert count <= written[operation] <= count + again[operation], (written, again)

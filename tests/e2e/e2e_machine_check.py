@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from botocore.exceptions import ClientError
 from e2e_aws import Document
 from e2e_lab import ROLE_ARN, Object
 from e2e_machine_wish import READ, Place, Wish
 from e2e_machine_world import World, account_portrait
+from e2e_process import DEADLINE_SECONDS
 
 from irsa_manager.api import names
 
@@ -86,6 +88,12 @@ class Settled:
 
     def check(self) -> None:
         """Everything, cheapest first. Raises AssertionError."""
+        try:
+            self._check()
+        except ClientError as error:
+            raise AssertionError(f"a role went while it was looked at: {error}") from error
+
+    def _check(self) -> None:
         for wish in self.world.wishes:
             assert wish in self.objects or wish.irsa.get() is None, f"{wish.irsa.key} is still there"
         for wish in self.objects:
@@ -151,7 +159,7 @@ class Settled:
         assert found == dict.fromkeys(asked["inline"], READ), f"{name} has inline policies {sorted(inline)}"
         keys = set(asked["tags"]) if wish.forgotten else {"team", "tier"}
         assert {k: v for k, v in tags.items() if k in keys} == asked["tags"], f"{name} has tags {tags}"
-        assert tags[names.TAG_MARK] in {s.get("Sid") for s in aws.trust(name)["Statement"]}, name
+        assert tags.get(names.TAG_MARK) in {s.get("Sid") for s in aws.trust(name)["Statement"]}, name
         boundary = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", "").rpartition("/")[2]
         silent = not asked["boundary"] and (wish.forgotten or role["RoleId"] in self.world.bounded)
         assert silent or boundary == asked["boundary"], f"{name} has boundary {boundary!r}"
@@ -233,7 +241,7 @@ def settle(world: World) -> None:
     lab.controller.stop()
     world.start()
     lab.wait_sweeps(1)
-    lab.eventually(lambda: Settled(world).check() is None, "everything is right")
+    lab.eventually(lambda: Settled(world).check() is None, "everything is right", 2 * DEADLINE_SECONDS)
     for _ in range(QUIET_TRIES):
         before = versions(world)
         lab.aws.reset_calls()
@@ -296,7 +304,7 @@ def finish(world: World) -> None:
     settle(world)
     for wish in world.living:
         world.delete(wish)
-    lab.eventually(lambda: Settled(world).check() is None, "nothing is left")
+    lab.eventually(lambda: Settled(world).check() is None, "nothing is left", 2 * DEADLINE_SECONDS)
     for name in world.roles_there():
         world.role_goes(name)
     for name in world.namespaces:

@@ -74,6 +74,7 @@ class Controller:
         self._environment, self._flags = environment, flags
         self._read = 0
         self._looks: dict[str, list[int]] = {}
+        self._setups: list[str] = []
         self._begin()
 
     def _begin(self) -> None:
@@ -126,13 +127,19 @@ class Controller:
     def wait_ready(self) -> None:
         """Wait until it says that it works."""
         deadline = time.monotonic() + DEADLINE_SECONDS
-        while (answer := self.probe("/readyz"))[0] != 200:
+        # The port may be somebody else's by now, who answers too.
+        while (answer := self.probe("/readyz"))[0] != 200 or not self._begun():
             if self.returncode is not None and "address already in use" in self.tail():
                 # Somebody else on this machine has taken the port since it was found to be free.
                 self._begin()
             assert self.returncode is None, f"the controller ended with {self.returncode}:\n{self.tail()}"
             assert time.monotonic() < deadline, f"the controller isn't ready, /readyz: {answer}\n{self.tail()}"
             time.sleep(POLL_SECONDS)
+
+    def _begun(self) -> bool:
+        """Whether it says itself that it works, or waits for its turn."""
+        text = self.log.read_text("utf-8", "replace")
+        return any(f'"msg": "{word}' in text for word in ("started", "elected", "waiting"))
 
     def wait_ended(self) -> int:
         """Wait for its own end; the exit status."""
@@ -177,6 +184,15 @@ class Controller:
 
     def looks(self, key: str) -> list[int]:
         """The resourceVersions of the IRSA at which each look at it began."""
+        self._follow()
+        return self._looks.get(f"IRSA {key}", [])
+
+    def setups(self) -> list[str]:
+        """The IRSASetups by which the facts were found last, as namespace/name."""
+        self._follow()
+        return self._setups
+
+    def _follow(self) -> None:
         # Much is logged, and it is asked for again and again: every line is read once.
         with self.log.open("rb") as log:
             log.seek(self._read)
@@ -186,7 +202,8 @@ class Controller:
             if b'"looking at it"' in line:
                 told = json.loads(line)
                 self._looks.setdefault(told["object"], []).append(int(told["resourceVersion"]))
-        return self._looks.get(f"IRSA {key}", [])
+            elif b'"looked at the IRSASetups"' in line:
+                self._setups = json.loads(line)["setups"]
 
     def tail(self, count: int = 25, *, about: Collection[str] | None = None) -> str:
         """The last lines, without the debug ones. about: of those that concern an object only these objects'."""

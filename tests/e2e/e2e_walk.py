@@ -240,9 +240,12 @@ class Walk:
         self.wait("all is as it was before", lambda s, found: s.deed.first is None or ready(found))
 
     def act(self, arms: dict[str, Arm]) -> None:
-        """Arm all subjects and do their deeds; wait until each is cut off or done."""
-        arms.update({subject.key: subject.arm for subject in self.subjects})
+        """Do the deeds of all subjects, and wait until each is cut off or done.
+
+        Each is armed right before its own: what is still written of what came before it is no part of it.
+        """
         for subject in self.subjects:
+            arms[subject.key] = subject.arm
             subject.act()
         self.wait("all are cut off or done", lambda s, found: s.cut_off_or_done(found))
 
@@ -312,7 +315,7 @@ class Walk:
     def settle(self, *, blind: bool = False) -> None:
         """Wait until all is done. blind: roles can't be read."""
         for subject in self.subjects:
-            subject.late = blind and bool(subject.arm.struck) and subject.arm.age() > INTENT_SECONDS / 2
+            subject.late = blind and bool(subject.arm.struck) and subject.arm.age() > INTENT_SECONDS / 4
         self.wait("all are done", lambda s, found: s.done(found))
 
     def check(self) -> None:

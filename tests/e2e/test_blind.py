@@ -25,7 +25,8 @@ BLIND = "iam:GetRole is missing"
 
 
 def blind(irsa: Irsa) -> None:
-    """Wait until the controller has seen that it can't read the object's role."""
+    """Wait until this controller has seen that it can't read the object's role: one before it may have said so too."""
+    irsa.lab.wait_reconciles(irsa)
     irsa.lab.eventually(lambda: BLIND in irsa.condition("Ready").get("message", ""), f"IRSA {irsa.key} says so")
 
 

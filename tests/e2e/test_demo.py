@@ -149,11 +149,12 @@ def test_where_its_output_goes_is_no_matter_for_what_it_leaves(environ: dict[str
 def test_a_controller_that_dies_is_an_error_with_its_last_words(environ: dict[str, str]) -> None:
     with started(environ) as process:
         read_until(process, "ok  control plane")
-        controllers: list[int] = []
-        while not controllers and process.poll() is None:
+
+        def controllers() -> list[int]:
             # The launcher, whose command line has the program's in it, becomes the program: one pid.
-            controllers = [pid for pid, command in alive(environ).items() if " irsa_manager controller " in command]
-        for pid in controllers:
+            return [pid for pid, command in alive(environ).items() if " irsa_manager controller " in command]
+
+        for pid in eventually(controllers, "the controller runs", lambda: str(alive(environ))):
             os.kill(pid, signal.SIGKILL)
         out, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 1, out + err

@@ -26,6 +26,7 @@ def test_a_deletion_first_lets_nobody_in_any_more(lab: Lab) -> None:
     assert lab.aws.attached(role) == {"AmazonS3ReadOnlyAccess"}
     assert irsa.get() is not None
     lab.aws.faults()
+    irsa.touch()
     irsa.wait_gone()
     assert lab.aws.role(role) is None
 

@@ -107,7 +107,7 @@ def test_a_new_role_costs_one_write_and_one_for_each_policy_and_then_nothing(lab
     lab.aws.reset_calls()
     policies = ["AmazonS3ReadOnlyAccess", "AmazonSQSFullAccess", "CloudWatchReadOnlyAccess"]
     lab.irsa(spec(role, "web", namespace, iamPolicies=policies)).wait_ready()
-    lab.assert_written(role, {"CreateRole": 1, "AttachRolePolicy": 3})
+    lab.assert_written({"CreateRole": 1, "AttachRolePolicy": 3}, role)
     lab.wait_sweeps(1)
     ended = lab.sweeps()
     lab.aws.reset_calls()

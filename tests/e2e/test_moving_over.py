@@ -84,7 +84,7 @@ def test_in_the_operators_namespace_all_is_taken_over_in_place(
     lab.wait_sweeps()
     while_accepted()
     assert refused == []
-    lab.assert_written(role, {"UpdateAssumeRolePolicy": 1, "TagRole": 1})
+    lab.assert_written({"UpdateAssumeRolePolicy": 1, "TagRole": 1}, role)
     (mark,) = sids(lab.aws.trust(role))
     assert mark == lab.aws.tags(role)[names.TAG_MARK]
     assert audiences(lab, role) == {names.DEFAULT_AUDIENCE, "vault"}

@@ -24,6 +24,8 @@ FIELD_MANAGER: Final = "irsa-manager-demo"
 """Not the manager's own: what the demo makes must not look as if the manager had made it."""
 
 SAMPLE: Final = "irsa.yaml"
+TRIED_AGAIN: Final = frozenset({"AWSUnavailable", "Throttled"})
+"""Reasons of Ready that say nothing of the object."""
 
 
 def sample() -> dict[str, Any]:
@@ -83,9 +85,9 @@ async def until(
 
 
 def judged(irsa: IRSA | None) -> bool:
-    """Whether the controller has said whether the object is ready."""
+    """Whether the controller has said whether the object is ready; a call that took too long is tried again."""
     ready = irsa.status.condition("Ready") if irsa is not None else None
-    return ready is not None and ready.status != "Unknown"
+    return ready is not None and ready.status != "Unknown" and ready.reason not in TRIED_AGAIN
 
 
 async def bound_accounts(kube: Kube, manifest: dict[str, Any], role_arn: str) -> list[str]:
