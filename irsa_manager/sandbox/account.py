@@ -95,7 +95,7 @@ async def wait_ready(account: Account, front: Child | None) -> None:
     """Wait until GET /_sandbox/health answers. Raises SandboxError; for a shared AWS (front None) at the first no."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + READY_SECONDS
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
         while loop.time() < deadline:
             if front is not None and front.returncode is not None:
                 raise front.failure(f"ended with status {front.returncode} before it was ready")

@@ -12,14 +12,12 @@ from e2e_aws import Account
 from e2e_controllers import Controllers, clear, let_go
 from e2e_gate import Gate
 from e2e_grants import Manager, StartAs
-from e2e_lab import Lab, administrator, unique
-from e2e_process import OPERATOR, Controller, eventually
+from e2e_lab import Lab, administrator, unique, wait_served
+from e2e_process import OPERATOR, Controller
 from e2e_rbac import granted
 
 from irsa_manager.api import crd
 from irsa_manager.sandbox.running import RunningSandbox
-
-CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,16 +39,9 @@ def e2e_api(sandbox: RunningSandbox) -> Iterator[httpx2.Client]:
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OPERATOR}}
         client.post("/api/v1/namespaces", json=body).raise_for_status()
         for definition in crd.definitions():
-            client.post(CRDS, json=definition).raise_for_status()
-        for definition in crd.definitions():
-            name = definition["metadata"]["name"]
-            eventually(lambda name=name: _established(client, name), f"{name} is served", str)  # type: ignore[misc]
+            client.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", json=definition).raise_for_status()
+        wait_served(client, OPERATOR)
         yield client
-
-
-def _established(client: httpx2.Client, name: str) -> bool:
-    found = client.get(f"{CRDS}/{name}").raise_for_status().json().get("status", {}).get("conditions", [])
-    return any((c["type"], c["status"]) == ("Established", "True") for c in found)
 
 
 @pytest.fixture(scope="session")

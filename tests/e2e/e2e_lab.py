@@ -335,6 +335,13 @@ def administrator(sandbox: Sandbox) -> httpx2.Client:
     )
 
 
+def wait_served(api: httpx2.Client, namespace: str) -> None:
+    """Wait until the API server serves both kinds: it takes a new definition up some time after it was stored."""
+    for kind in (IRSAS, SETUPS):
+        path = kind.format(namespace)
+        eventually(lambda path=path: api.get(path).is_success, f"{path} is served", str)  # type: ignore[misc]
+
+
 def spec(role: str, account: str, *namespaces: str, **more: Any) -> Object:
     """The smallest useful spec. more: further top-level fields; those of iamRole and serviceAccount are merged."""
     base: Object = {

@@ -150,6 +150,8 @@ def test_without_the_right_to_create_or_delete_nothing_is_half_done(bare_lab: La
     assert "AccessDenied" in lab.aws.assume(arn, token)
     assert lab.aws.attached(one.role) == set()
     assert lab.account(one.first, "web") is None
+    given = Object(lab)
+    given.irsa.wait_ready()
     manager.without("iam:UpdateAssumeRolePolicy")
     one.irsa.touch()
     one.irsa.wait_gone()
@@ -163,8 +165,6 @@ def test_without_the_right_to_create_or_delete_nothing_is_half_done(bare_lab: La
     assert lab.aws.attached(role) == {S3}
     assert lab.account(one.second, "web") is not None
     # Nobody has to grant anything, now or ever, for the object to go: it is given up, and leaves all as it is.
-    given = Object(lab)
-    given.irsa.wait_ready()
     before = Belongings(lab, [given.role, foreign], [f"{given.first}/web"])
     for irsa in (given.irsa, left):
         irsa.delete()

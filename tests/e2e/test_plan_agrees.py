@@ -248,6 +248,7 @@ def _change(before: tuple[str, Object] | None, after: tuple[str, Object] | None)
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("count", "seed", "rights"),
     [(80, seed, ()) for seed in SEEDS]

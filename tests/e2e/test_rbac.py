@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 import yaml
+from e2e_lab import wait_served
 from e2e_process import eventually
 from e2e_rbac import EXAMPLES, NAMESPACE, apply, client, granted, requested_token
 
@@ -55,6 +56,7 @@ def bounded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bounded]:
             with client(sandbox.api_server, sandbox.ca_file, token) as admin:
                 for definition in crd.definitions():
                     apply(admin, definition)
+                wait_served(admin, NAMESPACE)
                 kubeconfig = granted(directory / "kubeconfig", admin, sandbox)
                 with client(sandbox.api_server, sandbox.ca_file, requested_token(admin)) as own:
                     controller = start_controller(directory, sandbox, kubeconfig)

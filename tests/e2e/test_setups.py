@@ -195,7 +195,7 @@ def test_the_flag_names_the_setup_that_counts(
 
 
 @pytest.fixture
-def private_issuer(sandbox: RunningSandbox) -> Iterator[str]:
+def private_issuer(sandbox: RunningSandbox, controllers: Controllers) -> Iterator[str]:
     """The cluster's API server with the issuer of a cluster that nobody prepared for AWS."""
     plane = sandbox.control_plane
 
@@ -207,6 +207,7 @@ def private_issuer(sandbox: RunningSandbox) -> Iterator[str]:
 
     serve("https://kubernetes.default.svc")
     yield plane.issuer
+    controllers.stop_usual()
     serve(sandbox.issuer)
 
 

@@ -122,9 +122,11 @@ class Campaign:
         for _, body in self.living.values():
             account = body["serviceAccount"]["name"]
             for namespace in body["serviceAccount"]["namespaces"]:
-                if self.lab.account(namespace, account) is None or self.dice.random() < 0.7:
+                # Drawn whatever is there, so that a seed stands for the same moves each time.
+                spared, deleted = self.dice.random() < 0.7, self.dice.random() < 0.5
+                if spared or self.lab.account(namespace, account) is None:
                     continue
-                if self.dice.random() < 0.5:
+                if deleted:
                     self.lab.delete_account(namespace, account)
                 else:
                     path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}"

@@ -70,6 +70,7 @@ def until(ask: Callable[[], httpx2.Response], holds: Callable[[httpx2.Response],
     deadline = time.monotonic() + 60
     while not holds(answer := ask()):
         assert time.monotonic() < deadline, answer.text
+        time.sleep(0.02)
     return answer
 
 

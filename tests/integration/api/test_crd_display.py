@@ -15,8 +15,8 @@ TABLE = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
 
 def table(api: httpx2.Client, kind: str, namespace: str, *, wide: bool) -> tuple[list[str], list[Any]]:
     """Headers and first row, as `kubectl get` (-o wide) prints them."""
-    answer = api.get(collection(kind, namespace), headers=TABLE)
-    answer.raise_for_status()
+    # Right after its definition was stored a kind can't always be listed.
+    answer = until(lambda: api.get(collection(kind, namespace), headers=TABLE), lambda answer: answer.is_success)
     body = answer.json()
     shown = [n for n, column in enumerate(body["columnDefinitions"]) if wide or column["priority"] == 0]
     row = body["rows"][0]["cells"]

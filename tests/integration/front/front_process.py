@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
-import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -18,6 +18,8 @@ import botocore.session
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
+from irsa_manager.sandbox.ports import free_ports
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -76,9 +78,7 @@ class Front:
 
 def start(directory: Path) -> Front:
     """Start a front on a free port and wait until it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     root = (f"AKIA{secrets.token_hex(8).upper()}", secrets.token_hex(20))
     config = directory / "front.json"
     config.write_text(
@@ -99,8 +99,8 @@ def start(directory: Path) -> Front:
         try:
             if front.sandbox("GET", "health") == (200, {"ready": True}):
                 return front
-        except urllib.error.URLError:
-            continue
+        except OSError:
+            time.sleep(0.05)
     raise AssertionError(f"the front ended with {process.returncode}")
 
 

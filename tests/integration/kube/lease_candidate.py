@@ -24,7 +24,7 @@ def say(**what: object) -> None:
 async def main(kubeconfig: str, namespace: str, identity: str) -> None:
     async with Kube.connect(kubeconfig) as kube:
         elector = LeaderElector(
-            kube, namespace, identity=identity, lease_duration=4, renew_deadline=3, retry_period=0.3
+            kube, namespace, identity=identity, lease_duration=8, renew_deadline=6, retry_period=0.3
         )
 
         async def work() -> None:

@@ -97,8 +97,9 @@ async def test_many_objects_in_pages(kube: Kube, namespace: str) -> None:
         assert len(seen.keys("added")) == 2000
         pages = [len(page.items) async for page in kube.pages(CONFIG_MAPS, namespace, OURS)]
         assert pages == [500, 500, 500, 500]
-        await kube.raw("DELETE", f"/api/v1/namespaces/{namespace}/configmaps", query={"labelSelector": OURS})
-        await seen.until(lambda: not reflector.store)
+        path = f"/api/v1/namespaces/{namespace}/configmaps"
+        await kube.raw("DELETE", path, query={"labelSelector": OURS}, timeout_seconds=240)
+        await seen.until(lambda: not reflector.store, 240)
     assert sorted(seen.keys("deleted")) == sorted(seen.keys("added"))
 
 

@@ -6,17 +6,15 @@ import asyncio
 import base64
 import json
 import ssl
-import stat
 from pathlib import Path
 
 import httpx2
 import pytest
 import yaml
+from kernel_facts import open_to_others
 
 from irsa_manager.api.errors import SandboxError
 from irsa_manager.sandbox.controlplane import ISSUER_PREFIX, ControlPlane
-
-READABLE_BY_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def stranger(control_plane: ControlPlane) -> httpx2.Client:
@@ -63,9 +61,8 @@ def test_etcd_refuses_who_has_no_certificate(control_plane: ControlPlane) -> Non
 
 
 def test_files_are_private(control_plane: ControlPlane) -> None:
-    paths = [control_plane.directory, *control_plane.directory.rglob("*")]
-    assert len(paths) > 10
-    assert [path for path in paths if path.stat().st_mode & READABLE_BY_OTHERS] == []
+    assert len([*control_plane.directory.rglob("*")]) > 10
+    assert open_to_others(control_plane.directory) == []
 
 
 def test_the_kubeconfig_verifies_the_server(control_plane: ControlPlane) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 import aiohttp
 import pytest
 from aiobotocore.session import AioSession
-from listening import listening
+from kernel_facts import listening, open_to_others
 
 from irsa_manager.api.errors import SandboxError, UsageError
 from irsa_manager.sandbox.directory import SandboxDirectory
@@ -42,9 +41,8 @@ async def test_the_issuer_is_registered_and_aws_can_fetch_its_keys(sandbox: Runn
 
 
 async def test_all_files_are_private(sandbox: RunningSandbox) -> None:
-    paths = [sandbox.dir, *sandbox.dir.rglob("*")]
-    assert {"kubeconfig", "sandbox.json", "front.json"} <= {path.name for path in paths}
-    assert [path for path in paths if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)] == []
+    assert {"kubeconfig", "sandbox.json", "front.json"} <= {path.name for path in sandbox.dir.rglob("*")}
+    assert open_to_others(sandbox.dir) == []
 
 
 async def test_everything_listens_on_loopback_only(sandbox: RunningSandbox) -> None:

@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import socket
-import stat
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from kernel_facts import open_to_others
 
 from irsa_manager.api import tenancy_policy
 from irsa_manager.kube.client import Kube
@@ -92,8 +92,7 @@ def test_a_whole_life(command: CommandLine, children: Children, watch: Watch) ->
     assert (found["kind"], found["running"], found["awsURL"]) == ("Sandbox", True, variables["AWS_ENDPOINT_URL"])
     assert variables["AWS_SECRET_ACCESS_KEY"] not in status.stdout + command("status").stdout
 
-    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in [command.dir, *command.dir.rglob("*")]}
-    assert {mode & 0o077 for mode in modes.values()} == {0}
+    assert open_to_others(command.dir) == []
 
     second = command("up", "--detach")
     assert second.returncode == 1
