@@ -78,10 +78,12 @@ class SetupReporter:
         assert facts is not None  # noqa: S101  (the caller has asked)
         roles = self._view.roles.roles.values()
         found = orphans(roles, keys, facts.account, lambda role: self._view.owned(role, facts, keys))
-        there = {key for key in self._view.irsas if self._view.newest(key) is not None}
-        for role in found:
-            if role.id not in self._orphans:
-                holder = left_by(role, facts.account, keys, {*there, *self._view.unreadable_irsas})
+        new = [role for role in found if role.id not in self._orphans]
+        if new:
+            # One that was let go is gone, though the watch hasn't said so yet.
+            there = {key for key in self._view.irsas if self._view.newest(key) is not None}
+            for role in new:
+                holder = left_by(role, facts.account, keys, there.union(self._view.unreadable_irsas))
                 irsa = f"IRSA {holder}" if holder else "its IRSA"
                 message = reasons.message("OrphanedRole", role=role.name, account=facts.account, irsa=irsa)
                 log.warning(message, code="OrphanedRole", role=role.name)
