@@ -59,7 +59,7 @@ class RoleStore:
     @property
     def only_swept_in_doubt(self) -> bool:
         """Whether some role is doubtful, and only the next sweep can show it."""
-        return self.complete and self.blind and any(key not in self._shown for key in self.roles)
+        return self.complete and self.blind and any(map(self.doubtful, self.roles))
 
     def certain_in(self, name: str) -> float:
         """In how many seconds a read of the role shows whatever that was."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import ssl
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,6 +12,7 @@ import httpx2
 import yaml
 from e2e_aws import Account
 from e2e_process import DEADLINE_SECONDS, OPERATOR, Controller, eventually
+from e2e_rbac import client
 
 from irsa_manager.api import names
 from irsa_manager.sandbox.running import Sandbox
@@ -326,13 +326,7 @@ class Lab:
 def administrator(sandbox: Sandbox) -> httpx2.Client:
     """An HTTP client of the sandbox's API server that may do everything."""
     config = yaml.safe_load(sandbox.kubeconfig.read_text())
-    return httpx2.Client(
-        base_url=sandbox.api_server,
-        verify=ssl.create_default_context(cafile=str(sandbox.ca_file)),
-        headers={"Authorization": f"Bearer {config['users'][0]['user']['token']}"},
-        timeout=30,
-        trust_env=False,
-    )
+    return client(sandbox.api_server, sandbox.ca_file, config["users"][0]["user"]["token"])
 
 
 def wait_served(api: httpx2.Client, namespace: str) -> None:
